@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* gro.h - the control block of an skb while it is in GRO; shared by dev/ and the protocols' gro_receive functions. */
+#ifndef XMIT_DEV_GRO_H
+#define XMIT_DEV_GRO_H
+
+#include "dev/netdevice.h"
+
+enum { GRO_MAX_HELD = 8 };
+
+struct napi_gro_cb {
+	struct sk_buff *last;     /* where the next merge appends */
+	unsigned data_offset;     /* from skb->data to what the next protocol reads */
+	uint16_t count;           /* segments merged, this one included */
+	bool same_flow;           /* held packet: may still be of the same flow as the new one */
+	bool flush;               /* new packet: cannot be merged or held, deliver it as it is */
+	bool merged;              /* new packet: went into a held one; its struct is to be freed */
+	bool csum_ok;             /* its transport checksum is known good */
+	uint64_t age_ns;
+};
+static_assert(sizeof(struct napi_gro_cb) <= sizeof(((struct sk_buff *)0)->cb), "fits the control block");
+static inline struct napi_gro_cb *NAPI_GRO_CB(const struct sk_buff *skb) { return (struct napi_gro_cb *)(void *)skb->cb; }
+
+/* Transport part, called from the network layer's gro_receive; found by IP protocol (ip/protocol.h). */
+
+#endif
