@@ -4,7 +4,7 @@
  * Devices and how to write a driver for one.  The drivers of the library use nothing but this header.
  *
  * A driver owns TX rings and RX.  start_xmit() posts an skb to a ring and, when `more` is false, rings the doorbell; it stops the queue
- * (xmit_dev_tx_stop) when the next skb might not fit.  Completions are found only in poll(): there finished skbs are given back with
+ * (xmit_dev_tx_stop) when the next skb might not fit.  (When it stops the queue or answers XMIT_TX_BUSY it rings too: the rest may come late.)  Completions are found only in poll(): there finished skbs are given back with
  * xmit_skb_tx_done() and the queue is woken.  Reception too happens only in poll(), which runs inside xmit_poll() after
  * xmit_dev_schedule() was called (by the device's "interrupt": a ready descriptor, a peer, a due time).
  */
@@ -86,12 +86,14 @@ XMIT_API xmit_dev *xmit_dev_by_index(xmit_net *net, int ifindex);
 XMIT_API int xmit_dev_index(const xmit_dev *dev);
 XMIT_API const char *xmit_dev_name(const xmit_dev *dev);
 XMIT_API const uint8_t *xmit_dev_mac(const xmit_dev *dev);
+XMIT_API bool xmit_dev_is_ethernet(const xmit_dev *dev); /**< frames with an Ethernet header (loopback too), not bare IP packets */
 XMIT_API unsigned xmit_dev_mtu(const xmit_dev *dev);
 XMIT_API int xmit_dev_set_mtu(xmit_dev *dev, unsigned mtu);
 XMIT_API int xmit_dev_set_features(xmit_dev *dev, uint32_t features); /**< a subset of those it was made with */
 XMIT_API uint32_t xmit_dev_features(const xmit_dev *dev);
 XMIT_API void xmit_dev_stats(xmit_dev *dev, struct xmit_dev_stats *st);
-/** Every frame that passes the device, both ways, headers first (pcap).  fn NULL: off. */
+/** Every frame that passes the device, both ways, headers first (pcap).  fn NULL: off.  When fn is replaced, or the device is freed, the old
+ *  fn is called a last time with n = 0, to clean up. */
 XMIT_API int xmit_dev_tap(xmit_dev *dev, void (*fn)(void *ctx, const struct iovec *iov, int n, bool out, uint64_t time_ns), void *ctx);
 
 /* --- for drivers ------------------------------------------------------------------------------------------- */
@@ -123,12 +125,16 @@ struct xmit_offload {
 enum { XMIT_GSO_NONE, XMIT_GSO_TCPV4, XMIT_GSO_TCPV6, XMIT_GSO_UDP_L4 };
 
 XMIT_API uint32_t xmit_skb_len(const xmit_skb *skb);            /**< bytes of the frame */
-/** The frame's pieces in order; @return entries used, or -1 when more than max would be needed. */
+/** The frame's pieces in order; @return entries used, or -1 when more than max would be needed (18 always do on TX). */
 XMIT_API int xmit_skb_iov(const xmit_skb *skb, struct iovec *iov, int max);
 XMIT_API void xmit_skb_offload(const xmit_skb *skb, struct xmit_offload *o);
 XMIT_API void *xmit_skb_push(xmit_skb *skb, unsigned n);        /**< n bytes of headroom (n <= needed_headroom), TX */
+XMIT_API void xmit_skb_tx_posted(xmit_dev *dev, unsigned queue, const xmit_skb *skb); /**< now lies in the TX ring: a trace point */
 XMIT_API void xmit_skb_tx_done(xmit_dev *dev, unsigned queue, xmit_skb *skb);   /**< sent: consumes it */
 XMIT_API void xmit_skb_tx_failed(xmit_dev *dev, unsigned queue, xmit_skb *skb); /**< could not be sent: counted drop */
+
+/** From poll() only: skb was sent and comes back in on the same device, without a copy (loopback).  Consumes it. */
+XMIT_API void xmit_skb_tx_loop(xmit_dev *dev, unsigned queue, xmit_skb *skb);
 
 /** A frame received, copied from buf; NULL: no memory (counted).  */
 XMIT_API xmit_skb *xmit_skb_rx_copy(xmit_dev *dev, const void *buf, size_t n);
@@ -144,6 +150,8 @@ XMIT_API void xmit_rx_buffers_free(xmit_dev *dev, struct iovec *iov, int n);
  */
 XMIT_API xmit_skb *xmit_skb_rx_buffers(xmit_dev *dev, const struct iovec *iov, int n, size_t skip, size_t len, int *used);
 XMIT_API void xmit_skb_set_offload(xmit_skb *skb, const struct xmit_offload *o);
+/** Frees a received skb that is not handed up after all (device stopped); a counted drop. */
+XMIT_API void xmit_skb_rx_free(xmit_dev *dev, xmit_skb *skb);
 /** Hands a received skb to the stack (GRO first).  Consumes it.  From poll() only. */
 XMIT_API void xmit_dev_receive(xmit_dev *dev, unsigned queue, xmit_skb *skb);
 

@@ -41,6 +41,7 @@ XMIT_API ssize_t xmit_read(xmit_net *net, int fd, void *buf, size_t n);
 XMIT_API ssize_t xmit_readv(xmit_net *net, int fd, const struct iovec *iov, int iovcnt);
 XMIT_API ssize_t xmit_write(xmit_net *net, int fd, const void *buf, size_t n);
 XMIT_API ssize_t xmit_writev(xmit_net *net, int fd, const struct iovec *iov, int iovcnt);
+XMIT_API off_t xmit_lseek(xmit_net *net, int fd, off_t offset, int whence); /**< a socket has no position: ESPIPE */
 XMIT_API ssize_t xmit_recv(xmit_net *net, int fd, void *buf, size_t n, int flags);
 XMIT_API ssize_t xmit_recvfrom(xmit_net *net, int fd, void *buf, size_t n, int flags, struct sockaddr *addr, socklen_t *len);
 XMIT_API ssize_t xmit_recvmsg(xmit_net *net, int fd, struct msghdr *msg, int flags);

@@ -109,6 +109,9 @@ XMIT_API int xmit_run(xmit_net *net, uint64_t timeout_ns);
 /** The instance's clock, ns, read now. */
 XMIT_API uint64_t xmit_now(xmit_net *net);
 
+/** The instance's wall clock (env.realtime_ns), ns since 1970-01-01 UTC. */
+XMIT_API uint64_t xmit_realtime(xmit_net *net);
+
 /** Memory of the instance, bytes. */
 struct xmit_memory {
 	uint64_t cap_bytes, used_bytes, peak_bytes;

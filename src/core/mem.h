@@ -83,6 +83,8 @@ struct mem_stats {
 	uint64_t failures;       /* allocations refused, injected ones included */
 };
 void mem_stats(const struct net *net, struct mem_stats *st);
+/* Bytes of pages that nobody holds, the reserve included. */
+uint64_t mem_free_bytes(const struct net *net);
 /* Prints every cache with live objects to the log; returns the number of live objects and blocks (leak check). */
 uint64_t mem_report_live(struct net *net);
 /* The n-th allocation from now (1: the next) returns NULL, once.  0: switched off. */

@@ -33,12 +33,30 @@ struct copy_account { /* M: bytes of payload copied, by where */
 	uint64_t gso;           /* payload bytes copied by software segmentation */
 };
 
+/* Random numbers fetched from env.random in one go; used ones are wiped. */
+struct random_pool {
+	uint32_t word[64];
+	uint32_t left;
+};
+struct log_limit { /* net_log(): lines in the current second */
+	uint64_t window_ns;
+	uint32_t lines, left_out;
+};
+/* sk_alloc(): one slab cache per size of sock, made on first use. */
+struct sock_cache {
+	size_t size; /* 0: free */
+	struct kmem_cache *cache;
+};
+enum { MAX_SOCK_CACHES = 12 };
+
 struct net {
 	uint64_t now_ns;           /* cached clock, ns; see above */
 	uint32_t softirq_pending;  /* bit per enum softirq */
 	bool in_poll;              /* inside xmit_poll(): no re-entry */
 	bool in_user_callback;
 	bool dying;                /* xmit_net_free() is under way */
+	unsigned max_files;        /* as configured */
+	int first_fd;
 	struct xmit_env env;
 	struct mem *mem;
 	struct timer_base *timers;
@@ -52,8 +70,12 @@ struct net {
 	struct siphash_key hash_key; /* for hash tables, from env.random at start */
 	uint64_t cookie_next;        /* next sock cookie */
 
-	struct kmem_cache *skb_cache;        /* struct sk_buff with room for its clone */
+	struct kmem_cache *skb_cache;        /* struct sk_buff */
+	struct kmem_cache *skb_fclone_cache; /* struct sk_buff with room for its clone */
 	struct kmem_cache *skb_small_cache;  /* heads of small linear size */
+	struct sock_cache sock_caches[MAX_SOCK_CACHES];
+	struct random_pool random;
+	struct log_limit log;
 
 	/* Per-layer state, each defined in its layer. */
 	struct softirq_state *softirq;  /* dev/ */

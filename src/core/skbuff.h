@@ -113,6 +113,7 @@ struct sk_buff {
 	uint8_t small_head : 1;              /* head comes from skb_small_cache */
 	uint8_t alloc_reserve : 1;           /* allocated with MEM_RESERVE */
 	uint8_t gro_flush : 1;
+	uint8_t tx_tapped : 1;               /* the device's tap saw it already: it is sent again after a busy driver */
 
 	be16 protocol;                       /* EtherType */
 	uint16_t transport_header;           /* offsets from head; 0xffff: not set */
@@ -187,6 +188,11 @@ static inline unsigned skb_tailroom(const struct sk_buff *skb) { return skb->dat
 static inline bool skb_is_nonlinear(const struct sk_buff *skb) { return skb->data_len; }
 static inline uint8_t *skb_tail_pointer(const struct sk_buff *skb) { return skb->head + skb->tail; }
 static inline bool skb_cloned(const struct sk_buff *skb) { return skb->cloned && skb_shinfo(skb)->dataref != 1; }
+/* Unless nobody shares its head, gives the skb one of its own: for who changes the shared info.  0 or -ENOMEM. */
+static inline int skb_unclone(struct sk_buff *skb, enum mem_prio prio)
+{
+	return skb_cloned(skb) ? pskb_expand_head(skb, 0, 0, prio) : 0;
+}
 static inline bool skb_is_gso(const struct sk_buff *skb) { return skb_shinfo(skb)->gso_size; }
 static inline bool skb_has_frag_list(const struct sk_buff *skb) { return skb_shinfo(skb)->frag_list; }
 
@@ -227,8 +233,11 @@ static inline bool pskb_may_pull(struct sk_buff *skb, unsigned n)
 }
 /* Cuts the packet to n bytes (any geometry). 0 or -ENOMEM. */
 int pskb_trim(struct sk_buff *skb, unsigned n);
-/* Removes the first n bytes, wherever they lie; frees frags that become empty.  n <= len. */
-void pskb_pull_any(struct sk_buff *skb, unsigned n);
+/*
+ * Removes the first n bytes, wherever they lie; frees frags that become empty.  n <= len.  0; -ENOMEM (skb unchanged) only where
+ * bytes beyond the linear area go and head or a listed skb is shared.
+ */
+int pskb_pull_any(struct sk_buff *skb, unsigned n);
 
 static inline void skb_reset_mac_header(struct sk_buff *s) { s->mac_header = (uint16_t)(s->data - s->head); }
 static inline void skb_reset_network_header(struct sk_buff *s) { s->network_header = (uint16_t)(s->data - s->head); }
@@ -263,7 +272,8 @@ static inline bool skb_can_coalesce(const struct sk_buff *skb, const uint8_t *ad
 }
 /*
  * Splits skb at len: skb keeps the first len bytes, skb1 (empty, with enough headroom) gets the rest, frags shared, not copied.
- * Bytes that lie in the linear area are copied.  truesize of both is left to the caller.
+ * Bytes that lie in the linear area are copied.  truesize of both is left to the caller.  skb has no frag_list and, if it has frags,
+ * is not cloned (skb_unclone() first).
  */
 void skb_split(struct sk_buff *skb, struct sk_buff *skb1, uint32_t len);
 /*
@@ -309,8 +319,8 @@ static inline void skb_insert_between(struct sk_buff *n, struct sk_buff *prev, s
 {
 	n->next = next;
 	n->prev = prev;
-	next->prev = n;
-	prev->next = n;
+	((struct sk_buff_head *)(void *)next)->prev = n; /* either may be the head, which is smaller than an skb */
+	((struct sk_buff_head *)(void *)prev)->next = n;
 	q->qlen++;
 }
 static inline void skb_queue_tail(struct sk_buff_head *q, struct sk_buff *n) { skb_insert_between(n, q->prev, (struct sk_buff *)q, q); }
@@ -321,8 +331,8 @@ static inline void skb_unlink(struct sk_buff *s, struct sk_buff_head *q)
 	struct sk_buff *next = s->next, *prev = s->prev;
 	q->qlen--;
 	s->next = s->prev = NULL;
-	next->prev = prev;
-	prev->next = next;
+	((struct sk_buff_head *)(void *)next)->prev = prev;
+	((struct sk_buff_head *)(void *)prev)->next = next;
 }
 static inline struct sk_buff *skb_dequeue(struct sk_buff_head *q)
 {

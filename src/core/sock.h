@@ -41,6 +41,7 @@ enum sock_flag { /* bits of sk_flags */
 	SOCK_F_NOSPACE, SOCK_F_RECVERR, SOCK_F_PKTINFO, SOCK_F_RECVTTL, SOCK_F_RECVTOS, SOCK_F_FREEBIND, SOCK_F_TRANSPARENT,
 	SOCK_F_HDRINCL, SOCK_F_ZEROCOPY, SOCK_F_V6ONLY, SOCK_F_ACCEPT_ANY, SOCK_F_MC_LOOP, SOCK_F_NO_CHECK_TX, SOCK_F_RXQ_OVFL,
 	SOCK_F_OOBINLINE = SOCK_F_URGINLINE, SOCK_F_OOB_PENDING = SOCK_F_RXQ_OVFL + 1,
+	SOCK_F_RECVPKTINFO6, SOCK_F_RECVHOPLIMIT6, SOCK_F_RECVTCLASS6, /* IPV6_RECV*, as cmsgs for v4-mapped datagrams */
 };
 
 struct sock {
@@ -99,7 +100,7 @@ struct sock {
 
 /* What few sockets need, attached on first use. */
 struct sock_ext {
-	struct sk_buff_head error_queue;    /* each skb's cb holds a struct sock_exterr_skb (socket/error_queue.h) */
+	struct sk_buff_head error_queue;    /* each skb's cb holds a struct sock_exterr_skb (ip/error_queue.h) */
 	uint64_t max_pacing_rate;           /* SO_MAX_PACING_RATE, bytes a second */
 	uint64_t rx_timestamp_ns;
 	uint32_t tsflags, tskey;
@@ -112,6 +113,7 @@ struct sock_ext {
 	uint32_t tcp_notsent_lowat;         /* bytes */
 	uint32_t tcp_user_timeout_ms;
 	char bound_dev[16];
+	uint32_t busy_poll_us;              /* SO_BUSY_POLL; kept, without effect: the instance polls when its user says so */
 };
 /* -ENOMEM leaves sk as it is. */
 int sk_ext_get(struct sock *sk, struct sock_ext **ext);
@@ -153,7 +155,8 @@ struct msghdr_k {
 	socklen_t namelen;                  /* in: room or length; out: length */
 	struct iov_iter iter;
 	void *control;                      /* send: control messages; recv: room for them */
-	size_t controllen;                  /* in: bytes; out: bytes used */
+	size_t controllen;                  /* in: bytes; out: bytes used (sock_recvmsg sets it to control_used at the end) */
+	size_t control_used;                /* recv: bytes that put_cmsg() has filled so far */
 	unsigned flags;                     /* MSG_*; recv: out flags (MSG_TRUNC ...) */
 	bool from_user_write;               /* plain write()/writev(): MSG_NOSIGNAL does not apply */
 };
@@ -163,6 +166,8 @@ struct proto_mem {
 	int64_t allocated;
 	int64_t limit[3];
 	bool pressure;
+	uint64_t pressure_since_ns;         /* when pressure was entered */
+	int64_t sockets;                    /* socks that exist; sk_alloc() and sk_free() keep it */
 };
 
 /* --- life ------------------------------------------------------------------------------------------------- */

@@ -12,9 +12,10 @@ struct napi_gro_cb {
 	unsigned data_offset;     /* from skb->data to what the next protocol reads */
 	uint16_t count;           /* segments merged, this one included */
 	bool same_flow;           /* held packet: may still be of the same flow as the new one */
-	bool flush;               /* new packet: cannot be merged or held, deliver it as it is */
+	bool flush;               /* new packet: cannot be merged or held, deliver it as it is.  Held: its IP header does not allow the new one to follow */
 	bool merged;              /* new packet: went into a held one; its struct is to be freed */
 	bool csum_ok;             /* its transport checksum is known good */
+	bool kept;                /* new packet: merged by hanging it on a frag_list, its struct lives on (dev/gro.c) */
 	uint64_t age_ns;
 };
 static_assert(sizeof(struct napi_gro_cb) <= sizeof(((struct sk_buff *)0)->cb), "fits the control block");

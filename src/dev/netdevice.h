@@ -48,7 +48,9 @@ struct napi_struct {
 	struct list_head poll_list;  /* empty: not scheduled */
 	struct net_device *dev;
 	uint16_t queue;
-	bool scheduled;
+	bool scheduled;              /* on the poll list, or being polled */
+	bool missed;                 /* scheduled again while being polled: poll once more */
+	int (*poll)(struct napi_struct *napi, int budget); /* as xmit_dev_ops.poll */
 	struct sk_buff *gro_list;    /* held packets by ->next, newest first, at most GRO_MAX_HELD */
 	unsigned gro_count;
 };
@@ -87,6 +89,8 @@ struct net_device {
 	uint32_t refcnt;             /* dst, neigh, skb holders; freed when unregistered and 0 */
 	struct list_head list;       /* netdev_state.devices, by ifindex */
 	void *priv;
+	struct xmit_dev_ops own_ops; /* ops points here: the driver's, with the members that it does not know NULL */
+	struct page_frag rx_frag;    /* where xmit_skb_rx_copy() lays payload, frame behind frame */
 };
 
 static inline void dev_hold(struct net_device *dev) { dev->refcnt++; }
@@ -118,14 +122,28 @@ struct sk_buff *dev_hard_start_xmit(struct sk_buff *first, struct net_device *de
 struct sk_buff *validate_xmit_skb_list(struct sk_buff *skb, struct net_device *dev);
 static inline bool netif_xmit_frozen_or_stopped(const struct netdev_queue *q) { return q->state; }
 
-/* T5. Software segmentation: list by ->next of packets with headers, or NULL on failure (errno in *err); consumes nothing. */
+/*
+ * T5. Software segmentation: list by ->next of packets with headers, or NULL on failure (errno in *err); consumes nothing.  skb->data is at
+ * the link header, or at the network header where there is none yet; the segments begin there too.  The network protocol's
+ * gso_segment is called with skb->data at the network header, the transport's at the transport header; they write to the segments only, as
+ * skb's head may be shared.  sk and destructor (with the
+ * accounted truesize) move to the last segment, unless the transport gave it an owner already: so what the socket
+ * counts comes back when the last segment is done.
+ */
 struct sk_buff *skb_gso_segment(struct sk_buff *skb, uint32_t features, int *err);
 /*
  * For the protocols' segmentation functions: cuts the payload behind `hdr_len` bytes (from skb->data) into pieces of gso_size
  * and copies the headers in front of each; payload stays in shared frags if features has SG, else is copied (counted copied.gso).
+ * The headers are all bytes from mac_header to data + hdr_len.  Each segment has data at its mac_header, and network_header,
+ * transport_header, ip_summed and csum_start as skb has them: find the headers to mend by these offsets.  A segment that is
+ * left CHECKSUM_PARTIAL is completed by validate_xmit_skb_list() where the device cannot.
  */
 struct sk_buff *skb_segment(struct sk_buff *skb, unsigned hdr_len, uint32_t features, int *err);
-/* Merges p's payload behind head (same flow, checked by the caller) without copying; headers of `skip` bytes are pulled from skb.  -E2BIG. */
+/*
+ * Merges skb's payload behind head (same flow, checked by the caller) without copying; headers of `skip` bytes (from skb->data) are
+ * pulled from skb.  On success NAPI_GRO_CB(skb)->merged is set and NAPI_GRO_CB(head)->count counted up, and gso_size of head is set at
+ * the first merge.  -E2BIG: nothing changed, the merged packet would be longer than 65,535 bytes.
+ */
 int skb_gro_merge(struct sk_buff *head, struct sk_buff *skb, unsigned skip);
 
 /* Protocol handlers above the link layer, by EtherType (ETH_P_ALL: taps).  func consumes the skb. */
@@ -186,5 +204,11 @@ struct dev_sched_ops {
 
 int netdev_init(struct net *net);
 void netdev_exit(struct net *net);   /* unregisters all devices */
+/* Takes every device down, so that no skb is below the sockets any more: before the layers above exit. */
+void netdev_shutdown(struct net *net);
+/* The layers above sched/ have exited: nothing that they registered is called any more. */
+void netdev_forget_upper(struct net *net);
+/* The next skb that a driver has finished with, off the completion queue that NET_TX serves; NULL. */
+struct sk_buff *dev_tx_completed(struct net *net);
 
 #endif

@@ -20,7 +20,7 @@ struct inet_sock {
 	int16_t uc_ttl;           /* -1: the route's or the default */
 	uint8_t tos, min_ttl;
 	uint8_t pmtudisc, mc_ttl;
-	uint8_t bind_address_no_port : 1, hdrincl : 1;
+	uint8_t bind_address_no_port : 1, hdrincl : 1, mc_all_off : 1; /* mc_all_off: IP_MULTICAST_ALL was set to 0 */
 	int32_t mc_index, uc_index;
 	be32 mc_addr;
 };

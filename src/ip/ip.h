@@ -46,6 +46,8 @@ struct netns_ipv4 {
 	int32_t sysctl_ping_group_range[2];
 	int accept_any;                         /* sockets with XMIT_SO_ACCEPT_ANY: every destination is local while > 0 */
 	struct ip_private *priv;
+	struct raw_hashinfo *raw;                /* raw.c */
+	struct ping_table *ping;                 /* ping.c */
 };
 
 /* I1. Sends a transport segment of a connected socket: route from the socket's cache, header, out.  Consumes skb. */
@@ -62,6 +64,9 @@ int ip_output(struct net *net, struct sock *sk, struct sk_buff *skb);
 /*
  * Datagrams (UDP, raw, ICMP): builds one skb (or, above the MTU, lets ip_fragment cut it) with transport_hdrlen bytes of room for the
  * transport header at its data, payload from iter behind it; sends with ip_send_skb.  NULL and *err: -EMSGSIZE (DF or > 65,535), -ENOBUFS ...
+ * length counts the transport header and the payload, as in Linux.  The IP header stands complete in front of data (ip_send_skb pushes it),
+ * transport_header is data.  ip_summed is PARTIAL where the device can complete the checksum (the caller stores the pseudo-header's and sets
+ * csum_start and csum_offset), else NONE with the payload's sum in skb->csum.  rt is not consumed.
  */
 struct ipcm_cookie { be32 saddr, daddr; int oif; struct ip_options_data *opt; int16_t ttl; int16_t tos; uint32_t mark, priority; uint16_t gso_size; uint8_t protocol; };
 struct sk_buff *ip_make_skb(struct sock *sk, struct flowi *fl, struct iov_iter *from, unsigned length, unsigned transport_hdrlen,
@@ -69,9 +74,10 @@ struct sk_buff *ip_make_skb(struct sock *sk, struct flowi *fl, struct iov_iter *
 int ip_send_skb(struct net *net, struct sk_buff *skb);
 int ip_cmsg_send(struct sock *sk, const void *control, size_t len, struct ipcm_cookie *ipc);  /* IP_PKTINFO, IP_TTL, IP_TOS */
 void ip_cmsg_recv(struct msghdr_k *msg, struct sock *sk, struct sk_buff *skb);                 /* IP_PKTINFO, IP_TTL, IP_TOS, timestamps */
+/* Appends at control_used; sets MSG_CTRUNC where the room ends.  0, or -EMSGSIZE when not a byte fitted. */
 int put_cmsg(struct msghdr_k *msg, int level, int type, const void *data, size_t len);
 
-/* ICMP error for skb (I5): rate-limited; does not consume skb. */
+/* ICMP error for skb (I5): rate-limited; does not consume skb.  info: the header's second word, host order (MTU; pointer << 24). */
 void icmp_send(struct sk_buff *skb_in, uint8_t type, uint8_t code, uint32_t info);
 /* errno and fatality of a destination-unreachable code. */
 extern const struct icmp_err { int errno_; bool fatal; } icmp_err_convert[16];
@@ -83,6 +89,10 @@ int ip_getsockopt(struct sock *sk, int name, void *val, socklen_t *len);
 void ip_icmp_error(struct sock *sk, struct sk_buff *skb, int err, be16 port, uint32_t info, const uint8_t *payload);
 void ip_local_error(struct sock *sk, int err, be32 daddr, be16 port, uint32_t info);
 ssize_t ip_recv_error(struct sock *sk, struct msghdr_k *msg);
+/* Is a packet to loc_addr (multicast; true for others) that came in by interface dif for this socket? (IP_ADD_MEMBERSHIP) */
+bool ip_mc_sf_allow(const struct sock *sk, be32 loc_addr, be32 rmt_addr, int dif);
+/* Groups left, IP_OPTIONS freed: from inet_release(), before the last reference of a socket goes. */
+void ip_sock_release(struct sock *sk);
 
 extern struct proto raw_prot, ping_prot;
 

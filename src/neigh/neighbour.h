@@ -74,7 +74,7 @@ int neigh_update(struct neighbour *n, const uint8_t *lladdr, uint8_t new_state, 
 struct arp_ip_ops {
 	bool (*is_local)(struct net_device *dev, be32 addr);       /* to be answered on dev */
 	be32 (*source_for)(struct net_device *dev, be32 target, const struct sk_buff *skb);
-	uint8_t (*addr_type)(struct net *net, struct net_device *dev, be32 addr); /* RTN_* of addr: unicast, broadcast, multicast, local */
+	uint8_t (*addr_type)(struct net *net, struct net_device *dev, be32 addr); /* RTN_* of addr: unicast 1, local 2, broadcast 3, multicast 5 */
 	void (*link_failure)(struct sk_buff *skb);                 /* unreachable: tell the sender; does not consume */
 };
 void arp_register_ip(struct net *net, const struct arp_ip_ops *ops);

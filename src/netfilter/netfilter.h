@@ -23,7 +23,8 @@ struct nf_hook_state {
 	enum nf_hook hook;
 	enum nf_pf pf;
 	int (*okfn)(struct net *net, struct sock *sk, struct sk_buff *skb);
-	unsigned next;            /* where to go on after NF_QUEUE */
+	unsigned next;            /* NF_QUEUE: number of the hook that queued; the traversal goes on behind it */
+	int priority;             /* NF_QUEUE: its priority */
 };
 struct nf_hook_ops {
 	unsigned (*hook)(void *priv, struct sk_buff *skb, const struct nf_hook_state *state); /* NF_*; NF_STOLEN: skb is the hook's */
@@ -34,12 +35,19 @@ struct nf_hook_ops {
 };
 int nf_register_hook(struct net *net, const struct nf_hook_ops *ops);   /* -ENOMEM, -EINVAL, -EBUSY (16 a hook) */
 void nf_unregister_hook(struct net *net, const struct nf_hook_ops *ops);
-/* Where NF_QUEUE packets go; NULL: dropped.  It later calls nf_reinject(). */
+/*
+ * Where NF_QUEUE packets go; NULL: dropped.  It copies *state, and later calls nf_reinject() with the copy.  sock and devices of the
+ * state are held until then.  Returns 0, or -errno: the packet was not taken and is dropped.
+ */
 typedef int (*nf_queue_handler)(struct sk_buff *skb, const struct nf_hook_state *state, unsigned queue_num);
 void nf_set_queue_handler(struct net *net, nf_queue_handler fn);
 void nf_reinject(struct sk_buff *skb, struct nf_hook_state *state, unsigned verdict);
 
-bool nf_hook_empty(const struct net *net, enum nf_pf pf, enum nf_hook hook);
+/* The head of the instance's state, so that an empty hook costs one load. */
+struct nf_state {
+	uint8_t nr_hooks[NFPROTO_NUM][NF_INET_NUMHOOKS]; /* registered now */
+};
+static inline bool nf_hook_empty(const struct net *net, enum nf_pf pf, enum nf_hook hook) { return !net->nf->nr_hooks[pf][hook]; }
 int nf_hook_slow(struct sk_buff *skb, struct nf_hook_state *state); /* 1: go on; else skb was consumed, 0 or -errno */
 /* Runs the hook, then okfn.  Consumes the skb. */
 static inline int NF_HOOK(struct net *net, enum nf_pf pf, enum nf_hook hook, struct sock *sk, struct sk_buff *skb, struct net_device *in,

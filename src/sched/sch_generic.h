@@ -19,7 +19,7 @@ struct Qdisc_ops {
 	struct sk_buff *(*dequeue)(struct Qdisc *q); /* NULL: nothing to send now */
 	struct sk_buff *(*peek)(struct Qdisc *q);
 	int (*init)(struct Qdisc *q, unsigned limit);
-	void (*reset)(struct Qdisc *q);              /* drops everything (QDISC_RESET) */
+	void (*reset)(struct Qdisc *q);              /* drops everything (q->reset_reason) */
 	void (*destroy)(struct Qdisc *q);
 	void (*dump)(struct Qdisc *q, struct xmit_qdisc_stats *st);
 };
@@ -39,6 +39,8 @@ struct Qdisc {
 	uint32_t backlog_bytes, qlen;
 	uint64_t bytes, packets, drops, requeues, overlimits;
 	struct list_head output_node; /* softnet output queue */
+	struct timer_list busy_timer; /* retries a driver that was busy without having stopped its queue */
+	enum skb_drop_reason reset_reason; /* of what reset() drops: QDISC_RESET, or DEV_READY when the device goes */
 	void *priv;
 };
 
@@ -50,11 +52,18 @@ struct sk_buff *qdisc_dequeue_head(struct Qdisc *q);
 int qdisc_drop(struct sk_buff *skb, struct Qdisc *q, struct sk_buff **to_free);
 static inline uint32_t qdisc_pkt_len(const struct sk_buff *skb) { return skb->len; }
 
+/* Takes what lies in q->q off the books and drops it: reset() of simple disciplines. */
+void qdisc_reset_queue(struct Qdisc *q);
+
 struct Qdisc *qdisc_create(struct netdev_queue *txq, const struct Qdisc_ops *ops, unsigned limit, int *err);
 void qdisc_destroy(struct Qdisc *q);
 const struct Qdisc_ops *qdisc_lookup_ops(const char *id);
+/* Drops everything that waits in q, requeued packets too, for the given reason. */
+void qdisc_reset(struct Qdisc *q, enum skb_drop_reason reason);
+/* Replaces the discipline of every queue of dev. 0 or -errno (the old ones stay). */
+int dev_qdisc_change(struct net_device *dev, const struct Qdisc_ops *ops, unsigned limit);
 void __netif_schedule(struct Qdisc *q);
-void __qdisc_run(struct Qdisc *q);
+int __qdisc_run(struct Qdisc *q); /* the caller has q->running; dequeues and sends, at most 64 packets; returns how many */
 bool sch_direct_xmit(struct sk_buff *skb, struct Qdisc *q, struct net_device *dev, struct netdev_queue *txq, bool validate);
 
 extern const struct Qdisc_ops noqueue_qdisc_ops, pfifo_qdisc_ops, bfifo_qdisc_ops, pfifo_fast_ops;

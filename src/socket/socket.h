@@ -28,7 +28,7 @@ struct proto_ops {
 	ssize_t (*recvmsg)(struct socket *sock, struct msghdr_k *msg, int flags);
 };
 
-/* Who wants to know when something became true of the socket: its file (vfs/), set by sock_set_wake. */
+/* Who wants to know when something became true of the socket: its file (vfs/), which sets socket.wake and wake_ctx. */
 typedef void (*socket_wake_fn)(void *ctx, unsigned poll_mask);
 
 struct socket {

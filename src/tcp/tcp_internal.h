@@ -34,6 +34,7 @@ enum {
 enum { TCP_CA_Open = 0, TCP_CA_Disorder = 1, TCP_CA_CWR = 2, TCP_CA_Recovery = 3, TCP_CA_Loss = 4 };
 enum { /* tp->nonagle */ TCP_NAGLE_OFF = 1, TCP_NAGLE_CORK = 2, TCP_NAGLE_PUSH = 4 };
 enum { /* tp->ecn_flags */ TCP_ECN_OK = 1, TCP_ECN_QUEUE_CWR = 2, TCP_ECN_DEMAND_CWR = 4, TCP_ECN_SEEN = 8 };
+enum { /* tp->urg_data, above the urgent byte */ TCP_URG_VALID = 0x100, TCP_URG_NOTYET = 0x200, TCP_URG_READ = 0x400 };
 enum { /* sk_tsq_flags bits */ TSQ_THROTTLED = 1, TSQ_QUEUED = 2 };
 
 struct tcp_sack_block { uint32_t start_seq, end_seq; };
@@ -98,6 +99,8 @@ struct tcp_active {
 	uint32_t retrans_stamp_ms;               /* when the first retransmission of this episode went out, TS clock; 0: none */
 	uint32_t prr_delivered, prr_out, prior_cwnd;
 	uint32_t frto_end, lost_total;
+	uint32_t highest_sack_end;               /* end of the highest SACKed data; valid while sacked_out with SACK (tcp_sack.c) */
+	uint32_t lost_hint_seq, lost_hint_cnt;   /* loss marking has passed all below; SACKed segments below it (tcp_sack.c) */
 	uint32_t tlp_high_seq, tlp_retrans;
 	uint64_t rack_mstamp_us;                 /* RACK-TLP: the next issue fills this in */
 	uint32_t rack_end_seq, rack_rtt_us;
@@ -207,8 +210,12 @@ static inline uint32_t tcp_receive_window(const struct tcp_sock *tp)
 	int32_t win = (int32_t)(tp->rcv_wup + tp->rcv_wnd - tp->rcv_nxt);
 	return win < 0 ? 0 : (uint32_t)win;
 }
-int tcp_activate(struct sock *sk);      /* tcp.c: attaches tcp_active; 0 or -ENOMEM */
-void tcp_deactivate(struct sock *sk);   /* tcp.c: detaches it; out-of-order queue must be empty */
+/*
+ * tcp.c: attaches a zeroed tcp_active (no-op when there is one); 0 or -ENOMEM.  If icsk_ca_initialized is set, the congestion control's
+ * init() runs on the fresh ca_priv: so tcp_init_congestion_control() of a sock without active part only sets the flag.
+ */
+int tcp_activate(struct sock *sk);
+void tcp_deactivate(struct sock *sk);   /* tcp.c: detaches it (CC's release() runs) and sk_frag; out-of-order queue must be empty */
 
 /* --- tcp.c, tcp_sendmsg.c, tcp_recvmsg.c, tcp_sockopt.c: the user's side ---------------------------------------------- */
 int tcp_init_sock(struct sock *sk);
@@ -231,10 +238,14 @@ int tcp_disconnect(struct sock *sk);
 void tcp_destroy_sock(struct sock *sk);                           /* proto.destroy */
 void inet_csk_destroy_sock(struct sock *sk);                      /* CLOSEd and orphaned: last steps, then sk_free */
 bool tcp_check_oom(struct sock *sk);                              /* too many orphans or out of memory */
-/* A third of the send buffer became free and somebody waits. */
+/*
+ * A third of the send buffer became free and somebody waits (SOCK_F_NOSPACE).  Also called by tcp_probe_timer() when it finds nothing queued
+ * and nothing in flight: that is how a writer is woken that was refused for lack of memory.
+ */
 void tcp_check_space(struct sock *sk);
 /* True when the unsent part is below notsent_lowat. */
 bool tcp_stream_memory_free(const struct sock *sk);
+void tcp_sndbuf_expand(struct sock *sk);                          /* send-buffer auto-tuning: at establishment and as cwnd grows (tcp.c) */
 static inline int tcp_space(const struct sock *sk);               /* below */
 void tcp_free_skb(struct sock *sk, struct sk_buff *skb);          /* an skb of the write or rtx queue: uncharge, consume */
 
@@ -254,6 +265,7 @@ void tcp_send_active_reset(struct sock *sk, enum mem_prio prio);
 int tcp_send_synack(struct sock *sk);                             /* simultaneous open */
 int tcp_write_wakeup(struct sock *sk, int mib);                   /* zero-window and keepalive probe */
 void tcp_send_probe0(struct sock *sk);
+/* SYN-ACK for req but for its checksum, which the caller adds; takes over one reference of dst in every case.  NULL: no memory. */
 struct sk_buff *tcp_make_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req);
 int tcp_fragment(struct sock *sk, bool in_rtx_queue, struct sk_buff *skb, uint32_t len, unsigned mss_now, enum mem_prio prio);
 int tcp_trim_head(struct sock *sk, struct sk_buff *skb, uint32_t len);
@@ -266,6 +278,7 @@ uint16_t tcp_select_window(struct sock *sk);
 uint32_t __tcp_select_window(struct sock *sk);
 void tcp_select_initial_window(const struct sock *sk, int space, uint32_t mss, uint32_t *rcv_wnd, uint32_t *window_clamp, int wscale_ok,
 			       uint8_t *rcv_wscale, uint32_t init_rcv_wnd);
+/* sk_setup_caps (T1): what the device of sk_dst_cache can do -> sk_route_caps, sk_gso_*.  After each sk_dst_set() of a TCP sock. */
 void tcp_init_xmit_tso(struct sock *sk);
 void tcp_set_skb_tso_segs(struct sk_buff *skb, unsigned mss_now);
 void tcp_cwnd_restart(struct sock *sk, uint64_t idle_ns);
@@ -387,7 +400,7 @@ void tcp_check_probe_timer(struct sock *sk);
 /* A connection in SYN_RECV: 1/4 the size of a sock.  First members as struct sock has them, so that both lie in one hash. */
 struct request_sock {
 	struct hlist_node hash;       /* same place as sk_node */
-	struct hlist_node queue_node; /* in the listener's list of requests, by age */
+	struct list_head queue_node;  /* in the listener's SYN queue (sk NULL, oldest first) or accept queue (sk set) */
 	struct net *net;
 	struct proto *prot;
 	uint16_t family;
@@ -411,6 +424,7 @@ struct request_sock {
 	uint8_t num_retrans, tos;
 	struct ip_options_data *opt;
 	uint64_t expires_ns;
+	struct sock *sk;              /* the child, once it is there: counted by the accept queue */
 };
 static inline struct request_sock *inet_reqsk(const struct sock *sk) { return (struct request_sock *)sk; }
 static_assert(offsetof(struct request_sock, state) == offsetof(struct sock, sk_state), "state is read through struct sock");
@@ -432,7 +446,8 @@ struct tcp_timewait_sock {
 	be16 dport, sport;
 	uint16_t num;
 	int bound_dev_if;
-	uint8_t tos, rcv_wscale, reuse, transparent;
+	uint8_t tos, rcv_wscale, transparent;
+	uint8_t reuse : 1, reuseport : 1;
 	uint32_t rcv_nxt, snd_nxt, rcv_wnd, ts_offset, ts_recent, ts_recent_stamp_s, last_oow_ack_time_ms, mark, priority;
 };
 static_assert(offsetof(struct tcp_timewait_sock, state) == offsetof(struct sock, sk_state), "state is read through struct sock");
@@ -452,15 +467,28 @@ enum tcp_tw_status { TCP_TW_SUCCESS, TCP_TW_RST, TCP_TW_ACK, TCP_TW_SYN };
 enum tcp_tw_status tcp_timewait_state_process(struct tcp_timewait_sock *tw, struct sk_buff *skb, const struct tcphdr *th, uint32_t *tw_isn);
 void inet_twsk_kill(struct tcp_timewait_sock *tw);
 /* Third ACK (or repeat of the SYN) for a request: the child, NULL (handled or dropped), or the listener's answer. */
-struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_sock *req);
+/* skb is not consumed; with NULL *reason says why it should now be dropped. */
+struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_sock *req, enum skb_drop_reason *reason);
 struct sock *tcp_create_openreq_child(const struct sock *sk, struct request_sock *req, struct sk_buff *skb);
-int tcp_child_process(struct sock *parent, struct sock *child, struct sk_buff *skb);
+/* Gives skb to a child just made and drops the maker's reference of it.  As tcp_rcv_state_process: a reason: RST and drop are due. */
+enum skb_drop_reason tcp_child_process(struct sock *parent, struct sock *child, struct sk_buff *skb);
 void reqsk_put_unlink(struct request_sock *req);                /* out of the tables, freed */
 uint32_t secure_tcp_seq(struct net *net, be32 saddr, be32 daddr, be16 sport, be16 dport);        /* RFC 6528 */
 uint32_t secure_tcp_ts_off(struct net *net, be32 saddr, be32 daddr);
 uint64_t secure_ipv4_port_ephemeral(struct net *net, be32 saddr, be32 daddr, be16 dport);         /* RFC 6056 */
 uint32_t cookie_v4_init_sequence(struct net *net, const struct sk_buff *skb, uint16_t *mss);
-struct sock *cookie_v4_check(struct sock *sk, struct sk_buff *skb);
+struct sock *cookie_v4_check(struct sock *sk, struct sk_buff *skb, enum skb_drop_reason *reason);
+/* TSval of a SYN-ACK with req->cookie_ts: the clock with the agreed options in its low bits; req->ts_off is still to be added. */
+uint32_t cookie_init_timestamp(const struct request_sock *req, uint32_t now_ms);
+int tcp_conn_request(struct sock *sk, struct sk_buff *skb);      /* a SYN for a listener; consumes */
+void tcp_v4_do_rcv(struct sock *sk, struct sk_buff *skb);          /* a segment for a full sock, by state; consumes */
+int tcp_v4_send_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req); /* takes over dst; NULL: routed anew */
+uint64_t tcp_fin_time_ns(const struct sock *sk);                  /* how long FIN_WAIT2 lasts for an orphan; tcp_state.c */
+/* The route of sk is dst (takes over the reference): what its device can is noted in sk_route_caps and the GSO limits. */
+void sk_setup_caps(struct sock *sk, struct dst_entry *dst);
+/* Tables, caches, secrets, registration with IP; -errno.  exit frees every sock, request and TIME_WAIT entry that is left. */
+int tcp_ipv4_init(struct net *net);
+void tcp_ipv4_exit(struct net *net);
 int inet_csk_reqsk_queue_len(const struct sock *sk);
 
 /* Records a TCP event or hop of sk over a range of sequence numbers of its stream. */

@@ -73,6 +73,7 @@
 	X(HDR_TRUNC, "headers could not be pulled") \
 	X(SKB_CSUM, "checksum could not be computed") \
 	X(SKB_GSO_SEG, "software segmentation failed") \
+	X(CPU_BACKLOG, "the backlog of received packets is full") \
 	X(UNHANDLED_PROTO, "no handler for the EtherType") \
 	X(FRAG_REASM_TIMEOUT, "fragments did not come in time") \
 	X(FRAG_TOO_FAR, "too many fragments of other packets between") \

@@ -39,10 +39,15 @@ struct trace {
 
 /* Starts recording into a ring of 2^order records.  -ENOMEM. */
 int trace_start(struct net *net, unsigned order);
-void trace_stop(struct net *net);
+void trace_stop(struct net *net); /* what is recorded stays readable */
+void trace_exit(struct net *net); /* frees the ring */
 void trace_record(struct net *net, enum trace_point point, uint64_t cookie, uint32_t seq, uint32_t end_seq, uint32_t len,
 		  uint32_t rx_id);
 void trace_drop(struct net *net, enum skb_drop_reason reason, uint64_t cookie, uint32_t seq, uint32_t end_seq, uint32_t len);
+
+/* A time that is not now, as of a hop outside the stack that is reported when it is over. */
+void trace_record_at(struct net *net, uint64_t time_ns, enum trace_point point, uint64_t cookie, uint32_t seq, uint32_t end_seq,
+		     uint32_t len, uint32_t rx_id);
 
 const char *trace_point_name(unsigned point);
 const char *trace_point_id(unsigned point);  /* "T9" */

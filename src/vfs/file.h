@@ -33,7 +33,7 @@ struct file {
 	void *cb_ctx;
 };
 
-int fd_install_new(struct net *net, struct file *f, int lowest); /* takes over one reference; fd or -EMFILE/-ENOMEM */
+int fd_install_new(struct net *net, struct file *f, int lowest); /* fd, which takes over one reference; -EMFILE, -ENOMEM: it stays the caller's */
 struct file *fget(struct net *net, int fd);                      /* counted; NULL */
 void fput(struct file *f);                                       /* last one: release */
 int close_fd(struct net *net, int fd);                           /* -EBADF */

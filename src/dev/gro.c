@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gro.c - generic receive offload: segments of one flow that come in one NAPI poll go up as one super-segment (D2).
+ *
+ * Each napi_struct holds up to GRO_MAX_HELD packets.  A new packet is shown to the network protocol's gro_receive, which finds
+ * the held packet of its flow and asks the transport; the answer (NAPI_GRO_CB) is: merged, to be held, or to go up as it is; besides, one
+ * held packet may have to go up now, before the new one.  At the end of each poll all go up, oldest first.
+ *
+ * Merging moves fragments: the payload of the new skb joins the frags of the held one (the last frag just grows when the bytes lie next to
+ * each other, as xmit_skb_rx_copy() lays them).  Where that cannot be (payload in the linear area, frags full), the new skb itself is
+ * hung on the held one's frag_list, and later ones join its frags in turn.  Payload of at most 256 bytes is copied into a linear held packet.
+ */
+#include "dev/gro.h"
+#include "dev/netdev_internal.h"
+
+enum { GRO_MAX_BYTES = 65535 };
+
+/* --- merging ------------------------------------------------------------------------------------------------------ */
+
+/* What of truesize belongs to the frags. */
+static uint32_t frag_truesize(const struct sk_buff *skb)
+{
+	uint32_t base = (uint32_t)sizeof(struct sk_buff) + skb->end + (uint32_t)sizeof(struct skb_shared_info);
+
+	return MAX(skb->truesize > base ? skb->truesize - base : 0, skb->data_len);
+}
+
+static void grow(struct sk_buff *head, struct sk_buff *last, uint32_t bytes, uint32_t truesize)
+{
+	head->len += bytes;
+	head->data_len += bytes;
+	head->truesize += truesize;
+	if (last != head) {
+		last->len += bytes;
+		last->data_len += bytes;
+		last->truesize += truesize;
+	}
+}
+
+/* skb holds nothing but frags; they move to last (head itself or the end of its frag_list). */
+static bool move_frags(struct sk_buff *head, struct sk_buff *last, struct sk_buff *skb)
+{
+	struct skb_shared_info *to = skb_shinfo(last), *from = skb_shinfo(skb);
+	unsigned i = 0;
+
+	if (skb_cloned(skb) || skb_cloned(last) || from->frag_list)
+		return false;
+	if (skb_can_coalesce(last, from->frags[0].addr, from->frags[0].owner)) {
+		if (to->nr_frags + from->nr_frags - 1u > MAX_SKB_FRAGS)
+			return false;
+		to->frags[to->nr_frags - 1].len += from->frags[0].len;
+		frag_owner_put(from->frags[0].owner);
+		i = 1;
+	} else if (to->nr_frags + from->nr_frags > MAX_SKB_FRAGS) {
+		return false;
+	}
+	for (; i < from->nr_frags; i++)
+		to->frags[to->nr_frags++] = from->frags[i];
+	from->nr_frags = 0;
+	grow(head, last, skb->data_len, frag_truesize(skb));
+	skb->len -= skb->data_len;
+	skb->data_len = 0;
+	return true;
+}
+
+static bool copy_small(struct sk_buff *head, struct sk_buff *skb)
+{
+	unsigned n = skb->len;
+
+	if (n > SKB_RX_COPYBREAK || n > skb_tailroom(head) || skb_cloned(head) || skb_has_frag_list(head))
+		return false;
+	skb_copy_bits(skb, 0, skb_put(head, n), n);
+	head->net->copied.rx_small += n;
+	return true;
+}
+
+static void chain(struct sk_buff *head, struct sk_buff *last, struct sk_buff *skb)
+{
+	if (last == head)
+		skb_shinfo(head)->frag_list = skb;
+	else
+		last->next = skb;
+	skb->next = NULL;
+	head->len += skb->len;
+	head->data_len += skb->len;
+	head->truesize += skb->truesize;
+	NAPI_GRO_CB(head)->last = skb;
+	NAPI_GRO_CB(skb)->kept = true;
+}
+
+int skb_gro_merge(struct sk_buff *head, struct sk_buff *skb, unsigned skip)
+{
+	struct napi_gro_cb *cb = NAPI_GRO_CB(head);
+	struct sk_buff *last = cb->last;
+	unsigned payload = skb->len - skip;
+
+	if (head->len + payload > GRO_MAX_BYTES || skip > skb_headlen(skb) || (skb_cloned(head) && last == head))
+		return -E2BIG;
+	if (!skb_shinfo(head)->gso_size)
+		skb_shinfo(head)->gso_size = (uint16_t)(head->len - skip);
+	skb_pull(skb, skip);
+	/* Not moved: frags behind linear payload, or those of a packet that itself is a chain. */
+	if (skb_headlen(skb) || !skb->data_len || !move_frags(head, last, skb))
+		if (!(last == head && !head->data_len && copy_small(head, skb)))
+			chain(head, last, skb);
+	cb->count++;
+	NAPI_GRO_CB(skb)->merged = true;
+	return 0;
+}
+
+/* --- the held packets --------------------------------------------------------------------------------------------- */
+
+static void napi_gro_complete(struct sk_buff *skb)
+{
+	struct skb_shared_info *si = skb_shinfo(skb);
+	struct napi_gro_cb *cb = NAPI_GRO_CB(skb);
+
+	skb->next = NULL;
+	if (cb->csum_ok && skb->ip_summed == CHECKSUM_NONE)
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (cb->count > 1) {
+		struct packet_offload *po = dev_find_offload(skb->net, skb->protocol);
+
+		si->gso_segs = cb->count;
+		po->gro_complete(skb, (unsigned)skb_network_offset(skb));
+		if (!si->gso_type)
+			si->gso_type = skb->protocol == CPU_TO_BE16(ETH_P_IPV6) ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
+	}
+	netif_receive_skb(skb);
+}
+
+/* Takes skb, which is held, off the list. */
+static void gro_unhold(struct napi_struct *napi, struct sk_buff *skb)
+{
+	struct sk_buff **p = &napi->gro_list;
+
+	while (*p != skb)
+		p = &(*p)->next;
+	*p = skb->next;
+	napi->gro_count--;
+}
+
+static void gro_flush_oldest(struct napi_struct *napi)
+{
+	struct sk_buff *skb = napi->gro_list;
+
+	while (skb->next)
+		skb = skb->next;
+	gro_unhold(napi, skb);
+	napi_gro_complete(skb);
+}
+
+void napi_gro_flush(struct napi_struct *napi)
+{
+	while (napi->gro_list)
+		gro_flush_oldest(napi);
+}
+
+static void gro_hold(struct napi_struct *napi, struct sk_buff *skb)
+{
+	if (napi->gro_count >= GRO_MAX_HELD)
+		gro_flush_oldest(napi);
+	skb->next = napi->gro_list;
+	napi->gro_list = skb;
+	napi->gro_count++;
+}
+
+static bool same_link_header(const struct sk_buff *a, const struct sk_buff *b)
+{
+	return a->protocol == b->protocol && a->mac_len == b->mac_len && !memcmp(skb_mac_header(a), skb_mac_header(b), a->mac_len);
+}
+
+static void gro_list_prepare(struct napi_struct *napi, const struct sk_buff *skb)
+{
+	for (struct sk_buff *p = napi->gro_list; p; p = p->next)
+		NAPI_GRO_CB(p)->same_flow = same_link_header(p, skb);
+}
+
+void napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb)
+{
+	struct packet_offload *po;
+	struct napi_gro_cb *cb = NAPI_GRO_CB(skb);
+	struct sk_buff *up;
+	bool merged, kept;
+
+	trace_skb(skb, TP_napi_gro_receive);
+	po = napi->dev->features & XMIT_F_GRO ? dev_find_offload(skb->net, skb->protocol) : NULL;
+	if (!po || !po->gro_receive || skb_is_gso(skb) || skb->pkt_type != PACKET_HOST) {
+		/* A super-segment already: it must not overtake the packets of its flow. */
+		if (napi->gro_list)
+			napi_gro_flush(napi);
+		netif_receive_skb(skb);
+		return;
+	}
+	*cb = (struct napi_gro_cb){.last = skb, .count = 1, .age_ns = skb->net->now_ns};
+	skb_reset_network_header(skb);
+	gro_list_prepare(napi, skb);
+	up = po->gro_receive(napi, skb);
+	merged = cb->merged; /* skb may be part of what goes up now */
+	kept = cb->kept;
+	if (up) {
+		gro_unhold(napi, up);
+		napi_gro_complete(up);
+	}
+	if (likely(merged)) {
+		if (!kept)
+			skb_consume(skb);
+	} else if (cb->flush) {
+		if (cb->csum_ok && skb->ip_summed == CHECKSUM_NONE)
+			skb->ip_summed = CHECKSUM_UNNECESSARY;
+		netif_receive_skb(skb);
+	} else {
+		gro_hold(napi, skb);
+	}
+}

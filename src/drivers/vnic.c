@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vnic.c - a pair of ring NICs in memory, joined by a link with delay, rate and injectable faults.
+ *
+ * Each end is a NIC of its own instance.  start_xmit() posts an skb to the TX ring; the doorbell (no xmit_more) makes the "device" read
+ * the posted descriptors and copy each frame by DMA straight into receive buffers of the peer's instance, where it waits in
+ * flight until the link's delay is over.  A descriptor completes when its last bit has left (at once without a rate), and poll()
+ * reaps completions and hands up the frames that have arrived, in order of arrival; ties break by the order of sending.
+ *
+ * Time is the instances' common clock; next_event() says when something is due, so a whole network runs under a virtual clock.
+ * Faults come from a seeded generator of each direction: same seed, same frames, same faults.
+ */
+#include "drivers/drivers.h"
+#include "lib/compiler.h"
+#include "lib/list.h"
+#include "wire/byteorder.h"
+#include "wire/checksum.h"
+#include "xmit/dev.h"
+#include <errno.h>
+#include <string.h>
+
+enum {
+	RING_DEFAULT = 256,
+	RING_LEAST = 8,
+	RING_MOST = 4096,
+	INLINE_BYTES = 256,        /* frames up to this size travel inside the frame record */
+	FRAME_PIECES = 20,
+	FRAMES_IN_FLIGHT_MOST = 65536,
+	FRAME_BYTES_MOST = 65536 + 64,
+	QUEUE_BYTES_DEFAULT = 1 << 20,
+};
+#define WATCHDOG_NS UINT64_C(100000000) /* a lost completion is noticed after this long */
+#define REORDER_DEFAULT_NS UINT64_C(1000000)
+#define VNIC_FEATURES (XMIT_F_SG | XMIT_F_CSUM | XMIT_F_TSO | XMIT_F_RXCSUM | XMIT_F_GRO)
+
+/* A frame in flight towards the end that holds it; its buffers are that end's instance's. */
+struct vnic_frame {
+	struct list_head list;
+	uint64_t arrival_ns;
+	uint32_t len;
+	int pieces;                     /* 0: the bytes are in data */
+	struct xmit_offload offload;
+	struct iovec iov[FRAME_PIECES];
+	uint8_t data[INLINE_BYTES];
+};
+
+struct vnic_desc {
+	xmit_skb *skb;
+	uint64_t done_ns;               /* when the last bit has left */
+	bool no_interrupt;              /* fault: the completion is not announced */
+};
+
+struct vnic_end {
+	xmit_dev *dev;
+	struct vnic_end *peer;          /* NULL: unplugged */
+	struct xmit_vnic_config config;
+	int number;
+	uint64_t random;
+	uint64_t ordinal;               /* frames sent so far */
+	uint64_t line_free_ns;          /* when the transmitter has sent what it holds */
+	struct vnic_desc *ring;         /* NULL while down */
+	uint32_t posted, rung, reaped;  /* running indices: reaped <= rung <= posted */
+	struct list_head in_flight;     /* towards this end, by arrival */
+	struct list_head spare;         /* frame records to use again */
+	uint32_t frames;                /* records in both lists */
+};
+
+/* splitmix64 (Steele, Lea, Flood 2014). */
+static uint64_t next_random(struct vnic_end *e)
+{
+	uint64_t z = (e->random += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static bool fault(struct vnic_end *e, uint32_t ppm)
+{
+	return ppm && next_random(e) % 1000000 < ppm;
+}
+
+static struct vnic_frame *frame_get(struct vnic_end *to)
+{
+	struct vnic_frame *f;
+
+	if (!list_empty(&to->spare)) {
+		f = list_first_entry(&to->spare, struct vnic_frame, list);
+		list_del_init(&f->list);
+		return f;
+	}
+	if (to->frames >= FRAMES_IN_FLIGHT_MOST)
+		return NULL;
+	f = xmit_dev_alloc(to->dev, sizeof(*f));
+	if (f) {
+		list_init(&f->list);
+		to->frames++;
+	}
+	return f;
+}
+
+/* Its buffers must have been given up or freed before. */
+static void frame_put(struct vnic_end *to, struct vnic_frame *f)
+{
+	f->pieces = 0;
+	list_add(&f->list, &to->spare);
+}
+
+static void frame_drop(struct vnic_end *to, struct vnic_frame *f)
+{
+	if (f->pieces)
+		xmit_rx_buffers_free(to->dev, f->iov, f->pieces);
+	frame_put(to, f);
+}
+
+/* The DMA: gathers the frame from the sender's pieces into the receiver's. */
+static void copy_pieces(const struct iovec *from, int n_from, struct iovec *to)
+{
+	size_t used = 0;
+
+	for (int i = 0; i < n_from; i++) {
+		const uint8_t *src = from[i].iov_base;
+		size_t left = from[i].iov_len;
+		while (left) {
+			size_t n = MIN(left, to->iov_len - used);
+			memcpy((uint8_t *)to->iov_base + used, src, n);
+			src += n;
+			left -= n;
+			used += n;
+			if (used == to->iov_len) {
+				to++;
+				used = 0;
+			}
+		}
+	}
+}
+
+static struct vnic_frame *frame_make(struct vnic_end *to, const struct iovec *iov, int n, uint32_t len, const struct xmit_offload *o)
+{
+	struct vnic_frame *f = frame_get(to);
+
+	if (!f)
+		return NULL;
+	f->len = len;
+	f->offload = *o;
+	if (len <= INLINE_BYTES) {
+		struct iovec whole = {f->data, sizeof(f->data)};
+		copy_pieces(iov, n, &whole);
+		f->pieces = 0;
+	} else {
+		int pieces = xmit_rx_buffers(to->dev, len, f->iov, FRAME_PIECES);
+		if (pieces < 0) {
+			frame_put(to, f);
+			return NULL;
+		}
+		f->pieces = pieces;
+		copy_pieces(iov, n, f->iov);
+	}
+	xmit_dev_count_copy(to->dev, len);
+	return f;
+}
+
+static uint8_t *frame_byte(struct vnic_frame *f, uint32_t at)
+{
+	if (!f->pieces)
+		return &f->data[at];
+	for (int i = 0; i < f->pieces; i++) {
+		if (at < f->iov[i].iov_len)
+			return (uint8_t *)f->iov[i].iov_base + at;
+		at -= (uint32_t)f->iov[i].iov_len;
+	}
+	return NULL;
+}
+
+static csum32 frame_sum(struct vnic_frame *f, uint32_t from)
+{
+	csum32 sum = 0;
+	uint32_t at = 0;
+	size_t done = 0;
+	struct iovec whole = {f->data, f->len};
+	const struct iovec *iov = f->pieces ? f->iov : &whole;
+	int n = f->pieces ? f->pieces : 1;
+
+	for (int i = 0; i < n && at < f->len; i++) {
+		uint32_t have = (uint32_t)MIN(iov[i].iov_len, (size_t)(f->len - at));
+		uint32_t skip = from > at ? MIN(from - at, have) : 0;
+		csum32 part = csum_partial((const uint8_t *)iov[i].iov_base + skip, have - skip, 0);
+		sum = csum_block_add(sum, part, done);
+		done += have - skip;
+		at += have;
+	}
+	return sum;
+}
+
+/* Damage must be detectable: the checksum that the device owes is computed first, then one bit is turned. */
+static void frame_corrupt(struct vnic_end *from, struct vnic_frame *f)
+{
+	if (f->offload.needs_csum) {
+		uint16_t sum = csum_fold(frame_sum(f, f->offload.csum_start));
+		uint8_t b[2];
+		memcpy(b, &sum, sizeof(b));
+		*frame_byte(f, (uint32_t)f->offload.csum_start + f->offload.csum_offset) = b[0];
+		*frame_byte(f, (uint32_t)f->offload.csum_start + f->offload.csum_offset + 1) = b[1];
+	}
+	f->offload.needs_csum = false;
+	f->offload.csum_valid = false;
+	*frame_byte(f, (uint32_t)(next_random(from) % f->len)) ^= (uint8_t)(1u << (next_random(from) % 8));
+}
+
+/* In order of arrival; a frame that arrives with another goes behind it. */
+static void frame_launch(struct vnic_end *to, struct vnic_frame *f, uint64_t arrival_ns)
+{
+	struct list_head *after = to->in_flight.prev;
+
+	f->arrival_ns = arrival_ns;
+	while (after != &to->in_flight && list_entry(after, struct vnic_frame, list)->arrival_ns > arrival_ns)
+		after = after->prev;
+	list_add(&f->list, after);
+}
+
+/* Puts the frame on the line; returns when its last bit has left. */
+static uint64_t line_send(struct vnic_end *e, uint32_t len, bool *overflow)
+{
+	const struct xmit_vnic_config *c = &e->config;
+	uint64_t now = xmit_dev_now(e->dev);
+
+	*overflow = false;
+	if (!c->rate_bps)
+		return now;
+	if (e->line_free_ns < now)
+		e->line_free_ns = now;
+	uint64_t waiting_ns = e->line_free_ns - now;
+	if (waiting_ns && (double)waiting_ns * (double)c->rate_bps / 8e9 + len > c->queue_bytes) {
+		*overflow = true;
+		return now;
+	}
+	e->line_free_ns += (uint64_t)len * 8 * UINT64_C(1000000000) / c->rate_bps;
+	return e->line_free_ns;
+}
+
+static void launch_copy(struct vnic_end *e, const struct iovec *iov, int n, uint32_t len, const struct xmit_offload *o, uint64_t arrival,
+			bool corrupt)
+{
+	struct vnic_frame *f = frame_make(e->peer, iov, n, len, o);
+
+	if (!f) {
+		xmit_dev_count_rx_error(e->peer->dev);
+		return;
+	}
+	if (corrupt)
+		frame_corrupt(e, f);
+	frame_launch(e->peer, f, arrival);
+}
+
+/* What the device does with one descriptor. Returns when it is done. */
+static uint64_t transmit(struct vnic_end *e, const xmit_skb *skb)
+{
+	const struct xmit_vnic_config *c = &e->config;
+	struct iovec iov[FRAME_PIECES];
+	struct xmit_offload o;
+	uint32_t len = xmit_skb_len(skb);
+	int n = xmit_skb_iov(skb, iov, FRAME_PIECES);
+	uint64_t ordinal = e->ordinal++;
+	bool overflow;
+
+	if (n < 0 || len > FRAME_BYTES_MOST || !e->peer || !e->peer->ring) {
+		xmit_dev_count_tx_error(e->dev);
+		return xmit_dev_now(e->dev);
+	}
+	uint64_t done = line_send(e, len, &overflow);
+	/* Every fault draws from the generator whatever the others say, so that one does not shift the next. */
+	bool lost = fault(e, c->loss_ppm), twice = fault(e, c->duplicate_ppm), late = fault(e, c->reorder_ppm);
+	bool corrupt = fault(e, c->corrupt_ppm);
+	if (c->lose && c->lose(c->ctx, e->number, ordinal, iov, n))
+		lost = true;
+	if (overflow || lost)
+		return done;
+	xmit_skb_offload(skb, &o);
+	uint64_t arrival = done + c->delay_ns + (late ? c->reorder_delay_ns : 0);
+	launch_copy(e, iov, n, len, &o, arrival, corrupt);
+	if (twice)
+		launch_copy(e, iov, n, len, &o, arrival, false);
+	return done;
+}
+
+static void ring_doorbell(struct vnic_end *e)
+{
+	uint32_t mask = e->config.ring_size - 1;
+	bool interrupt = false;
+
+	for (; e->rung != e->posted; e->rung++) {
+		struct vnic_desc *d = &e->ring[e->rung & mask];
+		d->done_ns = transmit(e, d->skb);
+		d->no_interrupt = fault(e, e->config.lost_completion_ppm);
+		interrupt |= !d->no_interrupt && d->done_ns <= xmit_dev_now(e->dev);
+	}
+	if (interrupt)
+		xmit_dev_schedule(e->dev, 0);
+}
+
+static int vnic_start_xmit(xmit_dev *dev, xmit_skb *skb, unsigned queue, bool more)
+{
+	struct vnic_end *e = xmit_dev_priv(dev);
+	uint32_t used = e->posted - e->reaped;
+
+	if (used >= e->config.ring_size || fault(e, e->config.busy_ppm)) {
+		if (e->rung != e->posted)
+			ring_doorbell(e);
+		return XMIT_TX_BUSY;
+	}
+	e->ring[e->posted++ & (e->config.ring_size - 1)] = (struct vnic_desc){.skb = skb};
+	xmit_skb_tx_posted(dev, queue, skb);
+	if (used + 1 == e->config.ring_size) {
+		xmit_dev_tx_stop(dev, queue);
+		more = false;
+	}
+	if (!more)
+		ring_doorbell(e);
+	return XMIT_TX_OK;
+}
+
+/* A descriptor whose completion was not announced is found with the next one, or by the watchdog. */
+static bool completed(const struct vnic_end *e, const struct vnic_desc *d, uint64_t now)
+{
+	(void)e;
+	return d->done_ns <= now && (!d->no_interrupt || d->done_ns + WATCHDOG_NS <= now);
+}
+
+static uint64_t next_completion(const struct vnic_end *e)
+{
+	if (e->reaped == e->rung)
+		return XMIT_NEVER;
+	uint32_t mask = e->config.ring_size - 1;
+	uint64_t next = XMIT_NEVER;
+	for (uint32_t i = e->reaped; i != e->rung; i++) {
+		const struct vnic_desc *d = &e->ring[i & mask];
+		uint64_t t = d->done_ns + (d->no_interrupt ? WATCHDOG_NS : 0);
+		next = MIN(next, t);
+		if (!d->no_interrupt)
+			break;
+	}
+	return next;
+}
+
+static void reap_completions(struct vnic_end *e)
+{
+	uint32_t mask = e->config.ring_size - 1;
+	uint64_t now = xmit_dev_now(e->dev);
+	uint32_t found = e->reaped;
+
+	for (uint32_t i = e->reaped; i != e->rung && e->ring[i & mask].done_ns <= now; i++)
+		if (completed(e, &e->ring[i & mask], now))
+			found = i + 1;
+	while (e->reaped != found) {
+		xmit_skb *skb = e->ring[e->reaped++ & mask].skb;
+		xmit_skb_tx_done(e->dev, 0, skb);
+	}
+	if (xmit_dev_tx_stopped(e->dev, 0) && e->posted - e->reaped <= e->config.ring_size / 2)
+		xmit_dev_tx_wake(e->dev, 0);
+}
+
+/* Hands one arrived frame to the stack; its record is spare again. */
+static void receive_frame(struct vnic_end *e, struct vnic_frame *f)
+{
+	xmit_skb *skb;
+
+	if (f->pieces) {
+		int used = 0;
+		skb = xmit_skb_rx_buffers(e->dev, f->iov, f->pieces, 0, f->len, &used);
+		if (used < f->pieces)
+			xmit_rx_buffers_free(e->dev, f->iov + used, f->pieces - used);
+	} else {
+		skb = xmit_skb_rx_copy(e->dev, f->data, f->len);
+	}
+	if (skb) {
+		xmit_skb_set_offload(skb, &f->offload);
+		frame_put(e, f);
+		xmit_dev_receive(e->dev, 0, skb);
+	} else {
+		frame_put(e, f);
+	}
+}
+
+static struct vnic_frame *arrived(struct vnic_end *e)
+{
+	if (list_empty(&e->in_flight))
+		return NULL;
+	struct vnic_frame *f = list_first_entry(&e->in_flight, struct vnic_frame, list);
+	return f->arrival_ns <= xmit_dev_now(e->dev) ? f : NULL;
+}
+
+static int vnic_poll(xmit_dev *dev, unsigned queue, int budget)
+{
+	struct vnic_end *e = xmit_dev_priv(dev);
+	struct vnic_frame *f;
+	int n = 0;
+
+	(void)queue;
+	if (!e->ring)
+		return 0;
+	reap_completions(e);
+	while (n < budget && (f = arrived(e))) {
+		list_del_init(&f->list);
+		receive_frame(e, f);
+		n++;
+	}
+	return n;
+}
+
+static bool vnic_ready(xmit_dev *dev)
+{
+	struct vnic_end *e = xmit_dev_priv(dev);
+
+	return e->ring && (arrived(e) || next_completion(e) <= xmit_dev_now(dev));
+}
+
+static uint64_t vnic_next_event(xmit_dev *dev)
+{
+	struct vnic_end *e = xmit_dev_priv(dev);
+
+	if (!e->ring)
+		return XMIT_NEVER;
+	uint64_t next = next_completion(e);
+	if (!list_empty(&e->in_flight))
+		next = MIN(next, list_first_entry(&e->in_flight, struct vnic_frame, list)->arrival_ns);
+	return next;
+}
+
+static int vnic_open(xmit_dev *dev)
+{
+	struct vnic_end *e = xmit_dev_priv(dev);
+
+	e->ring = xmit_dev_alloc(dev, e->config.ring_size * sizeof(*e->ring));
+	if (!e->ring)
+		return -ENOMEM;
+	e->posted = e->rung = e->reaped = 0;
+	e->line_free_ns = 0;
+	return 0;
+}
+
+static void drop_in_flight(struct vnic_end *e)
+{
+	struct vnic_frame *f, *next;
+
+	list_for_each_entry_safe(f, next, &e->in_flight, list) {
+		list_del_init(&f->list);
+		frame_drop(e, f);
+	}
+}
+
+static void free_records(struct vnic_end *e)
+{
+	struct vnic_frame *f, *next;
+
+	list_for_each_entry_safe(f, next, &e->spare, list) {
+		list_del_init(&f->list);
+		xmit_dev_mem_free(e->dev, f);
+		e->frames--;
+	}
+}
+
+static void vnic_stop(xmit_dev *dev)
+{
+	struct vnic_end *e = xmit_dev_priv(dev);
+
+	for (; e->reaped != e->posted; e->reaped++)
+		xmit_skb_tx_failed(dev, 0, e->ring[e->reaped & (e->config.ring_size - 1)].skb);
+	drop_in_flight(e);
+	free_records(e);
+	xmit_dev_mem_free(dev, e->ring);
+	e->ring = NULL;
+}
+
+static void vnic_destroy(xmit_dev *dev)
+{
+	struct vnic_end *e = xmit_dev_priv(dev);
+
+	if (e->peer) {
+		e->peer->peer = NULL;
+		xmit_dev_carrier(e->peer->dev, false);
+	}
+}
+
+static const struct xmit_dev_ops vnic_ops = {
+	.size = sizeof(vnic_ops),
+	.open = vnic_open,
+	.stop = vnic_stop,
+	.start_xmit = vnic_start_xmit,
+	.poll = vnic_poll,
+	.ready = vnic_ready,
+	.next_event = vnic_next_event,
+	.destroy = vnic_destroy,
+};
+
+static int vnic_init(xmit_dev *dev, void *arg)
+{
+	struct vnic_end *e = xmit_dev_priv(dev);
+
+	e->dev = dev;
+	e->config = *(const struct xmit_vnic_config *)arg;
+	list_init(&e->in_flight);
+	list_init(&e->spare);
+	return 0;
+}
+
+static int check_config(const struct xmit_vnic_config *in, struct xmit_vnic_config *c)
+{
+	*c = (struct xmit_vnic_config){0};
+	if (in) {
+		if (in->size < sizeof(size_t) || in->size > sizeof(*c))
+			return -EINVAL;
+		memcpy(c, in, in->size);
+	}
+	if (!c->name)
+		c->name = "eth%d";
+	if (!c->features)
+		c->features = VNIC_FEATURES;
+	c->features &= ~XMIT_VNIC_NO_OFFLOAD;
+	if (!c->ring_size)
+		c->ring_size = RING_DEFAULT;
+	if (!c->queue_bytes)
+		c->queue_bytes = QUEUE_BYTES_DEFAULT;
+	if (!c->reorder_delay_ns)
+		c->reorder_delay_ns = REORDER_DEFAULT_NS;
+	if (c->ring_size < RING_LEAST || c->ring_size > RING_MOST || (c->ring_size & (c->ring_size - 1)))
+		return -EINVAL;
+	return 0;
+}
+
+static xmit_dev *make_end(xmit_net *net, struct xmit_vnic_config *c, int number)
+{
+	struct xmit_dev_desc desc = {
+		.size = sizeof(desc),
+		.name = c->name,
+		.type = XMIT_DEV_ETHER,
+		.ops = &vnic_ops,
+		.priv_size = sizeof(struct vnic_end),
+		.features = c->features,
+		.mtu = c->mtu,
+		.init_arg = c,
+		.init = vnic_init,
+		/* Addresses that do not depend on chance: the same run has the same bytes. */
+		.mac = {0x02, 0x78, 0x6d, 0x00, (uint8_t)(c->seed), (uint8_t)(number + 1)},
+	};
+	xmit_dev *dev = xmit_dev_new(net, &desc);
+
+	if (dev) {
+		struct vnic_end *e = xmit_dev_priv(dev);
+		e->number = number;
+		e->random = c->seed * 2 + (uint64_t)number;
+	}
+	return dev;
+}
+
+int xmit_vnic_pair(xmit_net *a, xmit_net *b, const struct xmit_vnic_config *config, xmit_dev *ends[2])
+{
+	struct xmit_vnic_config c;
+	int err = check_config(config, &c);
+
+	if (err) {
+		errno = -err;
+		return -1;
+	}
+	ends[0] = make_end(a, &c, 0);
+	if (!ends[0])
+		return -1;
+	ends[1] = make_end(b, &c, 1);
+	if (!ends[1]) {
+		err = errno;
+		xmit_dev_free(ends[0]);
+		errno = err;
+		return -1;
+	}
+	struct vnic_end *e0 = xmit_dev_priv(ends[0]), *e1 = xmit_dev_priv(ends[1]);
+	e0->peer = e1;
+	e1->peer = e0;
+	xmit_dev_carrier(ends[0], true);
+	xmit_dev_carrier(ends[1], true);
+	return 0;
+}
+
+int xmit_vnic_set(xmit_dev *end, const struct xmit_vnic_config *config)
+{
+	struct vnic_end *e = xmit_dev_priv(end);
+	struct xmit_vnic_config c;
+	int err = check_config(config, &c);
+
+	if (err) {
+		errno = -err;
+		return -1;
+	}
+	/* Rings and identity stay; the line's behaviour changes, for both directions. */
+	for (int i = 0; i < 2 && e; i++, e = e->peer) {
+		unsigned ring_size = e->config.ring_size;
+		e->config = c;
+		e->config.ring_size = ring_size;
+	}
+	return 0;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * datagram.c - the common half of UDP, raw and ping sockets.  Receiving: a queue of whole packets, each charged to the
+ * socket by its truesize.  Sending: who the peer is, which device and source address, the route.  RFC 1122 4.1.3.
+ */
+#include "ip/datagram.h"
+#include <limits.h>
+#include <sys/ioctl.h>
+
+/* --- receiving ---------------------------------------------------------------------------------------------------------- */
+
+unsigned datagram_poll(struct sock *sk)
+{
+	unsigned mask = 0;
+
+	if (sk->sk_err || (sk->sk_ext && !skb_queue_empty(&sk->sk_ext->error_queue)))
+		mask |= POLLERR;
+	if (sk->sk_shutdown & RCV_SHUTDOWN)
+		mask |= POLLIN | POLLRDNORM | POLLRDHUP;
+	if (sk->sk_shutdown == SHUTDOWN_MASK)
+		mask |= POLLHUP;
+	if (!skb_queue_empty(&sk->sk_receive_queue))
+		mask |= POLLIN | POLLRDNORM;
+	if (sock_writeable(sk))
+		mask |= POLLOUT | POLLWRNORM | POLLWRBAND;
+	else
+		sock_set_flag(sk, SOCK_F_NOSPACE);
+	return mask;
+}
+
+static bool something_to_receive(struct sock *sk, void *arg)
+{
+	(void)arg;
+	return sk->sk_err || !skb_queue_empty(&sk->sk_receive_queue) || (sk->sk_shutdown & RCV_SHUTDOWN);
+}
+
+struct sk_buff *skb_recv_datagram(struct sock *sk, int flags, int *err)
+{
+	uint64_t timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
+
+	if (unlikely(!something_to_receive(sk, NULL))) {
+		*err = timeo ? sk_wait(sk, &timeo, something_to_receive, NULL) : -EAGAIN;
+		if (*err)
+			return NULL;
+	}
+	*err = sock_error(sk);
+	if (unlikely(*err))
+		return NULL;
+	struct sk_buff *skb = skb_peek(&sk->sk_receive_queue);
+	if (likely(skb)) {
+		if (flags & MSG_PEEK)
+			skb_get(skb);
+		else
+			skb_unlink(skb, &sk->sk_receive_queue);
+	}
+	return skb;
+}
+
+ssize_t skb_copy_datagram_msg(const struct sk_buff *skb, unsigned offset, struct msghdr_k *msg)
+{
+	size_t n = skb->len - offset;
+
+	if (n > msg->iter.count) {
+		n = msg->iter.count;
+		msg->flags |= MSG_TRUNC;
+	}
+	int err = skb_copy_datagram_iter(skb, offset, &msg->iter, (unsigned)n);
+	return err ? err : (ssize_t)n;
+}
+
+void datagram_set_name(struct msghdr_k *msg, be32 saddr, be16 sport)
+{
+	if (!msg->name)
+		return;
+	memset(&msg->name->in, 0, sizeof(msg->name->in));
+	msg->name->in.sin_family = AF_INET;
+	msg->name->in.sin_port = sport;
+	msg->name->in.sin_addr.s_addr = saddr;
+	msg->namelen = sizeof(msg->name->in);
+}
+
+int datagram_ioctl(struct sock *sk, unsigned long cmd, void *arg)
+{
+	const struct sk_buff *skb = skb_peek(&sk->sk_receive_queue);
+	int v;
+
+	switch (cmd) {
+	case TIOCOUTQ:
+		v = (int)(sk->sk_wmem_alloc - 1);
+		break;
+	case FIONREAD:
+		v = skb ? (int)MIN(skb->len, (uint32_t)INT_MAX) : 0;
+		break;
+	default:
+		return -ENOTTY;
+	}
+	if (!arg)
+		return -EFAULT;
+	memcpy(arg, &v, sizeof(v));
+	return 0;
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------------- */
+
+void ipcm_init_sk(struct ipcm_cookie *ipc, const struct sock *sk)
+{
+	*ipc = (struct ipcm_cookie){
+		.saddr = inet_sk(sk)->inet_saddr.ip, .oif = sk->sk_bound_dev_if, .tos = -1, .ttl = 0, .mark = sk->sk_mark,
+		.priority = sk->sk_priority, .protocol = (uint8_t)sk->sk_protocol,
+	};
+	if (unlikely(sk->sk_ext))
+		ipc->opt = sk->sk_ext->inet_opt;
+}
+
+void datagram_choose_device(const struct sock *sk, struct ipcm_cookie *ipc)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+
+	if (ipv4_is_multicast(ipc->daddr)) {
+		if (!ipc->oif)
+			ipc->oif = inet->mc_index;
+		if (!ipc->saddr)
+			ipc->saddr = inet->mc_addr;
+	} else if (!ipc->oif) {
+		ipc->oif = inet->uc_index;
+	}
+}
+
+void datagram_flow(struct flowi *fl, const struct sock *sk, const struct ipcm_cookie *ipc, unsigned msg_flags)
+{
+	bool foreign = sock_flag(sk, SOCK_F_TRANSPARENT) || sock_flag(sk, SOCK_F_ACCEPT_ANY) || inet_sk(sk)->hdrincl;
+	bool dontroute = sock_flag(sk, SOCK_F_DONTROUTE) || (msg_flags & MSG_DONTROUTE);
+	be32 to = ipc->opt && ipc->opt->faddr ? ipc->opt->faddr : ipc->daddr;
+
+	*fl = (struct flowi){
+		.family = AF_INET, .proto = ipc->protocol, .tos = (ipc->tos >= 0 ? (uint8_t)ipc->tos : inet_sk(sk)->tos) & 0x1c,
+		.scope = dontroute ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE, .flags = foreign ? FLOWI_FLAG_ANYSRC : 0, .oif = ipc->oif,
+		.mark = ipc->mark, .saddr = inet_addr_v4(ipc->saddr), .daddr = inet_addr_v4(to),
+	};
+}
+
+struct rtable *datagram_route(struct sock *sk, struct flowi *fl, int *err)
+{
+	struct rtable *rt = ip_route_output_flow(sk->sk_net, fl, sk, err);
+
+	if (!rt) {
+		if (*err == -ENETUNREACH)
+			NET_INC_STATS(sk->sk_net, IpOutNoRoutes);
+		return NULL;
+	}
+	if ((rt->rt_flags & RTCF_BROADCAST) && !sock_flag(sk, SOCK_F_BROADCAST)) {
+		dst_release(&rt->dst);
+		*err = -EACCES;
+		return NULL;
+	}
+	return rt;
+}
+
+/* --- peers ----------------------------------------------------------------------------------------------------------------- */
+
+int ip4_datagram_connect(struct sock *sk, const struct sockaddr_any *addr, socklen_t len)
+{
+	struct inet_sock *inet = inet_sk(sk);
+	struct ipcm_cookie ipc;
+	struct flowi fl;
+	int err;
+
+	if (len < sizeof(addr->in))
+		return -EINVAL;
+	if (addr->family != AF_INET)
+		return -EAFNOSUPPORT;
+	sk_dst_reset(sk);
+	ipcm_init_sk(&ipc, sk);
+	ipc.daddr = addr->in.sin_addr.s_addr;
+	datagram_choose_device(sk, &ipc);
+	datagram_flow(&fl, sk, &ipc, 0);
+	fl.sport = inet->inet_sport;
+	fl.dport = addr->in.sin_port;
+	struct rtable *rt = datagram_route(sk, &fl, &err);
+	if (!rt)
+		return err;
+	if (!inet->inet_saddr.ip)
+		inet->inet_saddr = inet_addr_v4(fl.saddr.ip);
+	if (!inet->inet_rcv_saddr.ip)
+		inet->inet_rcv_saddr = inet_addr_v4(fl.saddr.ip);
+	inet->inet_daddr = ipc.daddr ? inet_addr_v4(ipc.daddr) : inet_addr_v4(fl.daddr.ip);
+	inet->inet_dport = addr->in.sin_port;
+	sk->sk_state = TCP_ESTABLISHED;
+	sk->sk_txhash = net_random_u32(sk->sk_net);
+	sk_dst_set(sk, &rt->dst);
+	return 0;
+}
+
+int ip4_datagram_disconnect(struct sock *sk)
+{
+	struct inet_sock *inet = inet_sk(sk);
+
+	sk->sk_state = TCP_CLOSE;
+	inet->inet_daddr = inet_addr_v4(0);
+	inet->inet_dport = 0;
+	if (!sock_flag(sk, SOCK_F_BINDADDR_LOCK))
+		inet->inet_rcv_saddr = inet->inet_saddr = inet_addr_v4(0);
+	sk_dst_reset(sk);
+	return 0;
+}
+
+void sk_common_release(struct sock *sk)
+{
+	if (sk->sk_prot->unhash)
+		sk->sk_prot->unhash(sk);
+	sock_set_flag(sk, SOCK_F_DEAD);
+	sk->sk_socket = NULL;
+	skb_queue_purge(&sk->sk_receive_queue, sk->sk_net->dying ? SKB_DROP_REASON_NET_DYING : SKB_DROP_REASON_SOCKET_CLOSE);
+	if (sk->sk_ext)
+		skb_queue_purge(&sk->sk_ext->error_queue, SKB_DROP_REASON_SOCKET_CLOSE);
+	sk_dst_reset(sk);
+	sock_put(sk);
+}

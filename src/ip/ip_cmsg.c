@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ip_cmsg.c - control messages of the IP level: what a send may ask for, what a receive tells (ip(7), RFC 3542's IPv4 kin).
+ *
+ * Numbers and layouts are Linux's, whatever the C library knows.  Called by the transports' sendmsg and recvmsg.
+ */
+#include "ip/ip_internal.h"
+
+enum { CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_SO_MARK = 36, CMSG_SCM_RIGHTS = 1, CMSG_SCM_CREDENTIALS = 2 };
+
+/* These two differ by the width of time_t: the C library knows. */
+#ifndef SO_TIMESTAMP
+#define SO_TIMESTAMP 29
+#endif
+#ifndef SO_TIMESTAMPNS
+#define SO_TIMESTAMPNS 35
+#endif
+
+struct ip_pktinfo { /* struct in_pktinfo */
+	int32_t ifindex;
+	be32 spec_dst; /* receive: the local address to answer from; send: source */
+	be32 addr;     /* destination of the packet */
+};
+
+static size_t cmsg_align(size_t n)
+{
+	return ALIGN_UP(n, sizeof(size_t));
+}
+enum { CMSG_HEADER = ALIGN_UP(sizeof(struct cmsghdr), sizeof(size_t)) };
+
+int put_cmsg(struct msghdr_k *msg, int level, int type, const void *data, size_t len)
+{
+	size_t room = msg->controllen - MIN(msg->control_used, msg->controllen), n = CMSG_HEADER + len;
+	uint8_t *at = (uint8_t *)msg->control + msg->control_used;
+	struct cmsghdr h;
+
+	if (!msg->control || room < sizeof(h)) {
+		msg->flags |= MSG_CTRUNC;
+		return -EMSGSIZE;
+	}
+	if (room < n) {
+		msg->flags |= MSG_CTRUNC;
+		n = room;
+	}
+	memset(&h, 0, sizeof(h));
+	h.cmsg_len = (__typeof__(h.cmsg_len))n;
+	h.cmsg_level = level;
+	h.cmsg_type = type;
+	memset(at, 0, MIN(cmsg_align(n), room));
+	memcpy(at, &h, sizeof(h));
+	if (n > CMSG_HEADER)
+		memcpy(at + CMSG_HEADER, data, n - CMSG_HEADER);
+	msg->control_used += MIN(cmsg_align(n), room);
+	return 0;
+}
+
+/* --- sending --------------------------------------------------------------------------------------------------------- */
+
+static int send_ip_option(int type, const uint8_t *data, size_t len, struct ipcm_cookie *ipc)
+{
+	struct ip_pktinfo info;
+	int v;
+
+	switch (type) {
+	case CMSG_IP_PKTINFO:
+		if (len != sizeof(info))
+			return -EINVAL;
+		memcpy(&info, data, sizeof(info));
+		if (info.ifindex)
+			ipc->oif = info.ifindex;
+		ipc->saddr = info.spec_dst;
+		return 0;
+	case CMSG_IP_TTL:
+		if (len != sizeof(v))
+			return -EINVAL;
+		memcpy(&v, data, sizeof(v));
+		if (v < 1 || v > 255)
+			return -EINVAL;
+		ipc->ttl = (int16_t)v;
+		return 0;
+	case CMSG_IP_TOS:
+		if (len == sizeof(v))
+			memcpy(&v, data, sizeof(v));
+		else if (len == 1)
+			v = *data;
+		else
+			return -EINVAL;
+		if (v < 0 || v > 255)
+			return -EINVAL;
+		ipc->tos = (int16_t)v;
+		ipc->priority = ip_tos2priority((uint8_t)v);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int send_socket_option(int type, const uint8_t *data, size_t len, struct ipcm_cookie *ipc)
+{
+	switch (type) {
+	case CMSG_SO_MARK:
+		if (len != sizeof(uint32_t))
+			return -EINVAL;
+		memcpy(&ipc->mark, data, sizeof(ipc->mark));
+		return 0;
+	case CMSG_SCM_RIGHTS:
+	case CMSG_SCM_CREDENTIALS: /* mean nothing here, and do no harm */
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+int ip_cmsg_send(struct sock *sk, const void *control, size_t len, struct ipcm_cookie *ipc)
+{
+	const uint8_t *at = control;
+	struct cmsghdr h;
+
+	(void)sk;
+	while (len >= sizeof(h)) {
+		memcpy(&h, at, sizeof(h));
+		size_t n = (size_t)h.cmsg_len;
+		if (n < CMSG_HEADER || n > len)
+			return -EINVAL;
+		int err = 0;
+		if (h.cmsg_level == SOL_SOCKET)
+			err = send_socket_option(h.cmsg_type, at + CMSG_HEADER, n - CMSG_HEADER, ipc);
+		else if (h.cmsg_level == IPPROTO_IP)
+			err = send_ip_option(h.cmsg_type, at + CMSG_HEADER, n - CMSG_HEADER, ipc);
+		if (err)
+			return err;
+		n = MIN(cmsg_align(n), len);
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* --- receiving ------------------------------------------------------------------------------------------------------- */
+
+static void recv_timestamp(struct msghdr_k *msg, const struct sock *sk, const struct sk_buff *skb)
+{
+	struct net *net = sock_net(sk);
+	uint64_t age = skb->tstamp_ns && skb->tstamp_ns < net->now_ns ? net->now_ns - skb->tstamp_ns : 0;
+	uint64_t when = net->env.realtime_ns(net->env.ctx) - age;
+
+	if (sock_flag(sk, SOCK_F_TIMESTAMPNS)) {
+		struct timespec ts = {.tv_sec = (time_t)(when / NSEC_PER_SEC), .tv_nsec = (long)(when % NSEC_PER_SEC)};
+		put_cmsg(msg, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof(ts));
+	} else {
+		struct timeval tv = {.tv_sec = (time_t)(when / NSEC_PER_SEC), .tv_usec = (suseconds_t)(when % NSEC_PER_SEC / NSEC_PER_USEC)};
+		put_cmsg(msg, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof(tv));
+	}
+}
+
+void ip_cmsg_recv(struct msghdr_k *msg, struct sock *sk, struct sk_buff *skb)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+	const uint32_t wanted = 1u << SOCK_F_TIMESTAMP | 1u << SOCK_F_TIMESTAMPNS | 1u << SOCK_F_PKTINFO | 1u << SOCK_F_RECVTTL | 1u << SOCK_F_RECVTOS;
+
+	if (likely(!(sk->sk_flags & wanted)))
+		return;
+	if (sock_flag(sk, SOCK_F_TIMESTAMP) || sock_flag(sk, SOCK_F_TIMESTAMPNS))
+		recv_timestamp(msg, sk, skb);
+	if (sock_flag(sk, SOCK_F_PKTINFO)) {
+		struct ip_pktinfo info = {.ifindex = skb->skb_iif, .spec_dst = fib_compute_spec_dst(skb), .addr = iph->daddr};
+		put_cmsg(msg, IPPROTO_IP, CMSG_IP_PKTINFO, &info, sizeof(info));
+	}
+	if (sock_flag(sk, SOCK_F_RECVTTL)) {
+		int ttl = iph->ttl;
+		put_cmsg(msg, IPPROTO_IP, CMSG_IP_TTL, &ttl, sizeof(ttl));
+	}
+	if (sock_flag(sk, SOCK_F_RECVTOS))
+		put_cmsg(msg, IPPROTO_IP, CMSG_IP_TOS, &iph->tos, sizeof(iph->tos));
+}

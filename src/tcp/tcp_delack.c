@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcp_delack.c - when to acknowledge: at once, later, or by riding on data (RFC 1122 4.2.3.2, RFC 5681 4.2).
+ *
+ * Data schedules an ACK (ICSK_ACK_SCHED).  After the segment has been handled, __tcp_ack_snd_check() sends it at once when more than
+ * one full segment waits and the reader keeps the window open, in quick-ACK mode, when something asked for it
+ * (ICSK_ACK_NOW: a hole was filled, CWR came), or while data is out of order (duplicate ACKs drive the peer's recovery); else the
+ * delayed-ACK timer is set, by the estimate `ato` of the time between segments.
+ *
+ * Quick-ACK mode: at the start of a connection, after silence, and after trouble, the peer's window grows by our ACKs, so
+ * the next `quick` of them are not delayed, unless the connection is interactive (pingpong), where the answer carries the ACK.
+ *
+ * rcv_mss estimates the peer's segment size: it says what "a full segment" is and how much a window must open.
+ * Called from tcp_input.c, tcp_rcvqueue.c; sends by tcp_output.c.
+ */
+#include "tcp/tcp_input.h"
+
+bool tcp_in_quickack_mode(const struct sock *sk)
+{
+	const struct inet_connection_sock *icsk = inet_csk(sk);
+
+	if (icsk->icsk_ack.quick && !inet_csk_in_pingpong_mode(sk))
+		return true;
+	return sk->sk_dst_cache && dst_metric(sk->sk_dst_cache, RTAX_QUICKACK);
+}
+
+void tcp_incr_quickack(struct sock *sk, unsigned max_quickacks)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	/* Enough for half the window, by which time the peer's window has opened. */
+	unsigned quick = icsk->icsk_ack.rcv_mss ? tcp_sk(sk)->rcv_wnd / (2u * icsk->icsk_ack.rcv_mss) : 0;
+
+	quick = MIN(MAX(quick, 2), max_quickacks);
+	if (quick > icsk->icsk_ack.quick)
+		icsk->icsk_ack.quick = (uint8_t)quick;
+}
+
+void tcp_enter_quickack_mode(struct sock *sk, unsigned max_quickacks)
+{
+	tcp_incr_quickack(sk, max_quickacks);
+	inet_csk_exit_pingpong_mode(sk);
+	inet_csk(sk)->icsk_ack.ato_us = TCP_ATO_MIN_US;
+}
+
+/* A segment below the estimate: two alike in a row lower it, if they look full (no PSH, or long enough). */
+static bool lower_rcv_mss(struct sock *sk, const struct sk_buff *skb, unsigned last_seg_size)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	unsigned seg = skb->len + (unsigned)(skb->data - skb_transport_header(skb));
+	bool push = TCP_SKB_CB(skb)->tcp_flags & TCPHDR_PSH;
+
+	if (seg < TCP_MSS_DEFAULT + sizeof(struct tcphdr) && (seg < TCP_MIN_MSS + sizeof(struct tcphdr) || push))
+		return false;
+	seg -= MIN(seg, tcp_sk(sk)->tcp_header_len);
+	icsk->icsk_ack.last_seg_size = (uint16_t)MIN(seg, UINT16_MAX);
+	if (seg != last_seg_size)
+		return false;
+	icsk->icsk_ack.rcv_mss = (uint16_t)MIN(seg, UINT16_MAX);
+	return true;
+}
+
+/* skb->data is at the payload. */
+void tcp_measure_rcv_mss(struct sock *sk, const struct sk_buff *skb)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	unsigned last_seg_size = icsk->icsk_ack.last_seg_size, len = skb_shinfo(skb)->gso_size;
+
+	if (!len)
+		len = skb->len;
+	icsk->icsk_ack.last_seg_size = 0;
+	if (len >= icsk->icsk_ack.rcv_mss) {
+		if (len > icsk->icsk_ack.rcv_mss + (unsigned)TCP_MAX_OPTION_SPACE)
+			icsk->icsk_ack.pending |= ICSK_ACK_PUSHED;
+		icsk->icsk_ack.rcv_mss = (uint16_t)MIN(len, tcp_sk(sk)->advmss);
+		return;
+	}
+	if (lower_rcv_mss(sk, skb, last_seg_size))
+		return;
+	if (icsk->icsk_ack.pending & ICSK_ACK_PUSHED)
+		icsk->icsk_ack.pending |= ICSK_ACK_PUSHED2;
+	icsk->icsk_ack.pending |= ICSK_ACK_PUSHED;
+}
+
+/* ato follows the time between segments: half old, half new, never below its minimum nor above the RTO. */
+static void estimate_ato(struct sock *sk, uint64_t now_ns)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	uint64_t gap_us = (now_ns - icsk->icsk_ack.lrcvtime_ns) / NSEC_PER_USEC;
+	uint32_t ato = icsk->icsk_ack.ato_us;
+
+	if (gap_us <= TCP_ATO_MIN_US / 2) {
+		ato = ato / 2 + TCP_ATO_MIN_US / 2;
+	} else if (gap_us < ato) {
+		ato = MIN(ato / 2 + (uint32_t)gap_us, icsk->icsk_rto_us);
+	} else if (gap_us > icsk->icsk_rto_us) {
+		/* The peer was silent and probably restarts from a small window. */
+		tcp_incr_quickack(sk, TCP_MAX_QUICKACKS);
+	}
+	icsk->icsk_ack.ato_us = ato;
+}
+
+void tcp_event_data_recv(struct sock *sk, struct sk_buff *skb)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	uint64_t now_ns = sk->sk_net->now_ns;
+
+	inet_csk_schedule_ack(sk);
+	tcp_measure_rcv_mss(sk, skb);
+	tcp_rcv_rtt_measure(tcp_sk(sk));
+	if (unlikely(!icsk->icsk_ack.ato_us)) {
+		tcp_incr_quickack(sk, TCP_MAX_QUICKACKS);
+		icsk->icsk_ack.ato_us = TCP_ATO_MIN_US;
+	} else {
+		estimate_ato(sk, now_ns);
+	}
+	icsk->icsk_ack.lrcvtime_ns = now_ns;
+	tcp_ecn_check_ce(sk, skb);
+	if (skb->len >= 128)
+		tcp_grow_window(sk, skb);
+}
+
+void __tcp_ack_snd_check(struct sock *sk, bool ofo_possible)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	const struct inet_connection_sock *icsk = inet_csk(sk);
+	bool second_full = tp->rcv_nxt - tp->rcv_wup > icsk->icsk_ack.rcv_mss;
+
+	/* A reader that is about to be woken may open the window and so send a better ACK, unless the window is open already. */
+	if (second_full && !(tp->rcv_nxt - tp->copied_seq < (uint32_t)sk->sk_rcvlowat || __tcp_select_window(sk) >= tp->rcv_wnd))
+		second_full = false;
+	if (second_full || (icsk->icsk_ack.pending & ICSK_ACK_NOW) || tcp_in_quickack_mode(sk) || (ofo_possible && !tcp_ofo_empty(sk)))
+		tcp_send_ack(sk);
+	else
+		tcp_send_delayed_ack(sk);
+}
+
+void tcp_ack_snd_check(struct sock *sk)
+{
+	if (inet_csk_ack_scheduled(sk))
+		__tcp_ack_snd_check(sk, true);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcp_sendmsg.c - where the user's bytes go (T1) and when they are pushed (T2).
+ *
+ * The loop fills the tail of the write queue up to size_goal, a super-segment's worth, and opens a new skb behind it when it is full.
+ * Bytes are copied once, here: with scatter-gather into the socket's page fragment (sk_frag), so that small writes share pages
+ * and neighbouring ones one frag; into the linear area where the route's device has no scatter-gather, and for a message
+ * so small that it fits the skb's head, which spares the page.  An ITER_FILL iterator writes its bytes straight into that place
+ * (a read() of a front end); it may stop early.
+ *
+ * Pushing: more than half the largest window ever seen queued since the last push (forced_push), or this full skb is all that waits
+ * (tcp_push_one), else at the end of the call, unless MSG_MORE or TCP_CORK.  Every road leads to tcp_write_xmit() (tcp_output.c).
+ *
+ * No room: what is queued is pushed, then the call waits as SO_SNDTIMEO and MSG_DONTWAIT say (tcp_stream.c).
+ */
+#include "tcp/tcp_output.h"
+
+enum {
+	LINEAR_MESSAGE_MAX = 128, /* bytes of payload that fit the head of an skb without making it larger */
+	COPY_LEAST = 32,          /* a page with fewer bytes left is given up ... */
+	FILL_LEAST = 2048,        /* ... and earlier where each piece costs the source a call */
+};
+#ifndef MSG_FASTOPEN
+#define MSG_FASTOPEN 0x20000000
+#endif
+#ifndef MSG_MORE
+#define MSG_MORE 0x8000
+#endif
+
+struct send_call { /* one tcp_sendmsg() on its way */
+	struct sock *sk;
+	struct msghdr_k *msg;
+	unsigned flags;
+	int mss_now, size_goal;
+	size_t copied;
+	uint64_t timeo_ns;
+};
+
+/* What came of the attempt to add bytes. */
+enum add_result { ADDED, ADDED_SHORT /* the source has no more */, NO_ROOM, SKB_FULL };
+
+/* --- pushing (T2) ------------------------------------------------------------------------------------------------------------ */
+
+static void tcp_mark_push(struct tcp_sock *tp, struct sk_buff *skb)
+{
+	TCP_SKB_CB(skb)->tcp_flags |= TCPHDR_PSH;
+	tp->pushed_seq = tp->write_seq;
+}
+
+static bool forced_push(const struct tcp_sock *tp) { return seq_after(tp->write_seq, tp->pushed_seq + (tp->max_window >> 1)); }
+
+static void tcp_push(struct sock *sk, unsigned flags, int mss_now, int nonagle)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	struct sk_buff *skb = tcp_write_queue_tail(sk);
+
+	if (!skb)
+		return;
+	tcp_trace(sk, TP_tcp_push, TCP_SKB_CB(skb)->seq, TCP_SKB_CB(skb)->end_seq, skb->len);
+	if (!(flags & MSG_MORE) || forced_push(tp))
+		tcp_mark_push(tp, skb);
+	if (flags & MSG_OOB)
+		tp->snd_up = tp->write_seq;
+	if (flags & MSG_MORE)
+		nonagle = TCP_NAGLE_CORK;
+	__tcp_push_pending_frames(sk, (unsigned)mss_now, nonagle);
+}
+
+/* --- filling (T1) ------------------------------------------------------------------------------------------------------------ */
+
+static void skb_entail(struct sock *sk, struct sk_buff *skb)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	struct tcp_skb_cb *tcb = TCP_SKB_CB(skb);
+	const struct inet_connection_sock *icsk = inet_csk(sk);
+
+	tcb->seq = tcb->end_seq = tp->write_seq;
+	tcb->tcp_flags = TCPHDR_ACK;
+	skb_queue_tail(&sk->sk_write_queue, skb);
+	sk_wmem_charge(sk, (int)skb->truesize);
+	tp->nonagle &= (uint8_t)~TCP_NAGLE_PUSH;
+	if (!tp->packets_out && sock_net(sk)->tcp->sysctl_tcp_slow_start_after_idle && !icsk->icsk_ca_ops->cong_control) {
+		uint64_t idle = sock_net(sk)->now_ns - tp->lsndtime_ns;
+		if (idle > (uint64_t)icsk->icsk_rto_us * NSEC_PER_USEC && tp->lsndtime_ns)
+			tcp_cwnd_restart(sk, idle);
+	}
+	tcp_trace(sk, TP_skb_entail, tcb->seq, tcb->seq, 0);
+}
+
+/* An skb entailed for bytes that did not come. */
+static void remove_empty_skb(struct sock *sk)
+{
+	struct sk_buff *skb = tcp_write_queue_tail(sk);
+
+	if (!skb || TCP_SKB_CB(skb)->seq != TCP_SKB_CB(skb)->end_seq)
+		return;
+	skb_unlink(skb, &sk->sk_write_queue);
+	tcp_free_skb(sk, skb);
+}
+
+/* As much of copy as may be charged; the first skb of an empty connection always gets its page, else it could never move again. */
+static unsigned wmem_schedule(struct sock *sk, unsigned copy)
+{
+	if (likely(sk_wmem_schedule(sk, copy)))
+		return copy;
+	int left = sk->sk_sndbuf - (int)sk->sk_wmem_queued;
+	if (!tcp_rtx_queue_empty(sk) || left <= 0)
+		return 0;
+	unsigned amount = MIN(copy, (unsigned)left);
+	amount = MIN(amount, (unsigned)PAGE_SIZE);
+	sk_forced_mem_schedule(sk, amount);
+	return amount;
+}
+
+static enum add_result account(struct send_call *c, struct sk_buff *skb, unsigned asked, unsigned got)
+{
+	struct tcp_sock *tp = tcp_sk(c->sk);
+	struct tcp_skb_cb *tcb = TCP_SKB_CB(skb);
+
+	if (!c->copied)
+		tcb->tcp_flags &= (uint8_t)~TCPHDR_PSH;
+	sock_net(c->sk)->copied.user_to_skb += got;
+	tcp_trace(c->sk, TP_skb_copy_to_page_nocache, tp->write_seq, tp->write_seq + got, got);
+	tp->write_seq += got;
+	tcb->end_seq += got;
+	tcb->tcp_gso_segs = 0; /* to be counted anew */
+	c->copied += got;
+	return got < asked ? ADDED_SHORT : ADDED;
+}
+
+/* Into the linear area, whose room was charged when the skb was made. */
+static enum add_result skb_add_data_nocache(struct send_call *c, struct sk_buff *skb, unsigned copy)
+{
+	unsigned got = (unsigned)copy_from_iter(skb_tail_pointer(skb), copy, &c->msg->iter);
+
+	skb_put(skb, got);
+	return account(c, skb, copy, got);
+}
+
+/* Into the socket's page fragment. */
+static enum add_result skb_copy_to_page_nocache(struct send_call *c, struct sk_buff *skb, unsigned copy)
+{
+	struct sock *sk = c->sk;
+	struct net *net = sock_net(sk);
+	struct page_frag *pf = &sk->sk_frag;
+	struct skb_shared_info *si = skb_shinfo(skb);
+	struct frag_owner *owner;
+	uint8_t *to;
+	unsigned got, least = c->msg->iter.type == ITER_FILL ? FILL_LEAST : COPY_LEAST;
+	bool merge;
+
+	if (!page_frag_refill(net, pf, MIN(copy, least), MEM_NORMAL))
+		return NO_ROOM;
+	owner = page_owner(net, pf->page);
+	to = pf->page + pf->offset;
+	merge = skb_can_coalesce(skb, to, owner);
+	if (!merge && si->nr_frags >= MAX_SKB_FRAGS)
+		return SKB_FULL;
+	copy = wmem_schedule(sk, MIN(copy, pf->size - pf->offset));
+	if (!copy)
+		return NO_ROOM;
+	got = (unsigned)copy_from_iter(to, copy, &c->msg->iter);
+	if (merge) {
+		si->frags[si->nr_frags - 1].len += got;
+		skb->len += got;
+		skb->data_len += got;
+	} else if (got) {
+		frag_owner_get(owner);
+		skb_add_frag(skb, to, got, owner);
+	}
+	pf->offset += got;
+	skb->truesize += got;
+	sk_wmem_charge(sk, (int)got);
+	return account(c, skb, copy, got);
+}
+
+/* Bytes of linear room for a new skb: everything without scatter-gather, and messages that fit the head. */
+static unsigned linear_size(const struct send_call *c)
+{
+	if (!c->sk->sk_gso_type)
+		return (unsigned)c->size_goal;
+	if (c->msg->iter.count <= LINEAR_MESSAGE_MAX && !(c->flags & MSG_MORE))
+		return (unsigned)MIN(c->msg->iter.count, (size_t)c->size_goal);
+	return 0;
+}
+
+static struct sk_buff *new_segment(struct send_call *c)
+{
+	struct sock *sk = c->sk;
+	bool first = tcp_rtx_and_write_queues_empty(sk);
+	struct sk_buff *skb;
+
+	if (!sk_stream_memory_free(sk) || !tcp_stream_memory_free(sk))
+		return NULL;
+	if (unlikely(!tcp_sk(sk)->active) && tcp_activate(sk))
+		return NULL;
+	skb = tcp_stream_alloc_skb(sk, linear_size(c), MEM_NORMAL, first);
+	if (likely(skb))
+		skb_entail(sk, skb);
+	return skb;
+}
+
+/* Adds bytes to the tail, or to a new skb behind it. */
+static enum add_result add_bytes(struct send_call *c, struct sk_buff **res)
+{
+	struct sk_buff *skb = tcp_write_queue_tail(c->sk);
+	size_t left = c->msg->iter.count;
+	unsigned copy;
+
+	if (!skb || (int)skb->len >= c->size_goal || TCP_SKB_CB(skb)->eor) {
+		skb = new_segment(c);
+		if (unlikely(!skb))
+			return NO_ROOM;
+	}
+	*res = skb;
+	copy = (unsigned)MIN(left, (size_t)c->size_goal - skb->len);
+	if (skb_tailroom(skb) && (skb_headlen(skb) || linear_size(c)))
+		return skb_add_data_nocache(c, skb, MIN(copy, skb_tailroom(skb)));
+	if (likely(c->sk->sk_gso_type))
+		return skb_copy_to_page_nocache(c, skb, copy);
+	return SKB_FULL;
+}
+
+/* A tail that can take no more although it is below size_goal: its bytes go, and the next ones get a new skb. */
+static enum add_result add_behind_full(struct send_call *c, struct sk_buff **res)
+{
+	tcp_mark_push(tcp_sk(c->sk), *res);
+	*res = new_segment(c);
+	if (!*res)
+		return NO_ROOM;
+	return add_bytes(c, res);
+}
+
+/* The skb is full: does it go now? */
+static void push_when_due(struct send_call *c, struct sk_buff *skb)
+{
+	struct tcp_sock *tp = tcp_sk(c->sk);
+
+	if (forced_push(tp)) {
+		tcp_mark_push(tp, skb);
+		__tcp_push_pending_frames(c->sk, (unsigned)c->mss_now, TCP_NAGLE_PUSH);
+	} else if (skb == tcp_send_head(c->sk)) {
+		tcp_push_one(c->sk, (unsigned)c->mss_now);
+	}
+}
+
+static int wait_for_room(struct send_call *c)
+{
+	int err;
+
+	remove_empty_skb(c->sk);
+	if (c->copied)
+		tcp_push(c->sk, c->flags & ~(unsigned)MSG_MORE, c->mss_now, TCP_NAGLE_PUSH);
+	err = tcp_wait_memory(c->sk, &c->timeo_ns);
+	if (!err)
+		c->mss_now = tcp_send_mss(c->sk, &c->size_goal, c->flags);
+	return err;
+}
+
+/* Queues until all is taken; 0 or -errno, with c->copied what was taken. */
+static int send_loop(struct send_call *c)
+{
+	struct sk_buff *skb = NULL;
+	int err;
+
+	while (c->msg->iter.count) {
+		enum add_result res = add_bytes(c, &skb);
+		if (unlikely(res == SKB_FULL))
+			res = add_behind_full(c, &skb);
+		if (unlikely(res == NO_ROOM || res == SKB_FULL)) {
+			err = wait_for_room(c);
+			if (err)
+				return err;
+			if (c->sk->sk_err || (c->sk->sk_shutdown & SEND_SHUTDOWN))
+				return -EPIPE;
+			continue;
+		}
+		if (unlikely(res == ADDED_SHORT)) {
+			remove_empty_skb(c->sk);
+			return 0;
+		}
+		if (!c->msg->iter.count) {
+			if (unlikely(c->flags & MSG_EOR))
+				TCP_SKB_CB(skb)->eor = 1;
+			return 0;
+		}
+		if ((int)skb->len >= c->size_goal && !(c->flags & MSG_OOB))
+			push_when_due(c, skb);
+	}
+	return 0;
+}
+
+/*
+ * Bytes queued, at least one unless nothing was asked for; or -EPIPE (never SIGPIPE), -EAGAIN, -EINTR, the connection's error.  A fill
+ * iterator's own error is its owner's to remember: 0 then.
+ */
+ssize_t tcp_sendmsg(struct sock *sk, struct msghdr_k *msg)
+{
+	struct send_call c = {.sk = sk, .msg = msg, .flags = msg->flags};
+	int err;
+
+	tcp_trace(sk, TP_tcp_sendmsg, tcp_sk(sk)->write_seq, tcp_sk(sk)->write_seq + (uint32_t)msg->iter.count, (uint32_t)msg->iter.count);
+	if (unlikely(c.flags & MSG_FASTOPEN))
+		return -EOPNOTSUPP;
+	c.timeo_ns = sock_sndtimeo(sk, c.flags & MSG_DONTWAIT);
+	if (unlikely(!(TCPF(sk->sk_state) & (TCPF(TCP_ESTABLISHED) | TCPF(TCP_CLOSE_WAIT))))) {
+		err = tcp_wait_connect(sk, &c.timeo_ns);
+		if (err)
+			return tcp_stream_error(sk, err);
+	}
+	if (unlikely(sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN)))
+		return tcp_stream_error(sk, -EPIPE);
+	c.mss_now = tcp_send_mss(sk, &c.size_goal, c.flags);
+	err = send_loop(&c);
+	remove_empty_skb(sk);
+	if (c.copied) {
+		tcp_push(sk, c.flags, c.mss_now, tcp_sk(sk)->nonagle);
+		return (ssize_t)c.copied;
+	}
+	return err ? tcp_stream_error(sk, err) : 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * checksum.c - summing blocks of bytes (RFC 1071), eight bytes at a time.
+ *
+ * One's complement addition is the same in any word size whose halves are folded in the end, and in either byte order, so native
+ * 64-bit words are added with the carry brought round.  Bytes that do not fill a word are padded with zeros behind.
+ */
+#include "wire/checksum.h"
+#include "lib/compiler.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CSUM_CHECKED_LOADS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define CSUM_CHECKED_LOADS 1
+#endif
+#endif
+
+static inline uint64_t load64(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint64_t add_carry(uint64_t a, uint64_t b)
+{
+	a += b;
+	return a + (a < b);
+}
+
+static inline csum32 fold64(uint64_t s)
+{
+	s = (s & 0xffffffffu) + (s >> 32);
+	s = (s & 0xffffffffu) + (s >> 32);
+	return (csum32)s;
+}
+
+/* 64 bytes at p.  Compilers do not make a carry chain from C, which halves the instructions of a checksum. */
+static inline uint64_t add64_bytes(uint64_t s, const uint8_t *p)
+{
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__ILP32__) && !defined(CSUM_CHECKED_LOADS)
+	__asm__("addq 0(%1), %0\n\tadcq 8(%1), %0\n\tadcq 16(%1), %0\n\tadcq 24(%1), %0\n\t"
+		"adcq 32(%1), %0\n\tadcq 40(%1), %0\n\tadcq 48(%1), %0\n\tadcq 56(%1), %0\n\tadcq $0, %0"
+		: "+r"(s)
+		: "r"(p), "m"(*(const uint8_t(*)[64])p)
+		: "cc");
+	return s;
+#else
+	for (int i = 0; i < 64; i += 8)
+		s = add_carry(s, load64(p + i));
+	return s;
+#endif
+}
+
+csum32 csum_partial(const void *data, size_t n, csum32 sum)
+{
+	const uint8_t *p = data;
+	uint64_t s = sum;
+
+	for (; n >= 64; p += 64, n -= 64)
+		s = add64_bytes(s, p);
+	for (; n >= 8; p += 8, n -= 8)
+		s = add_carry(s, load64(p));
+	if (n) {
+		uint64_t last = 0;
+		memcpy(&last, p, n);
+		s = add_carry(s, last);
+	}
+	return fold64(s);
+}
+
+csum32 csum_partial_copy(const void *src, void *dst, size_t n, csum32 sum)
+{
+	/* Blocks that stay in the first-level cache: the vectorised memcpy and the carry chain cost less than one loop doing both. */
+	enum { BLOCK = 4096 };
+	const uint8_t *from = src;
+	uint8_t *to = dst;
+
+	while (n) {
+		size_t part = MIN(n, (size_t)BLOCK);
+		memcpy(to, from, part);
+		sum = csum_partial(to, part, sum);
+		from += part;
+		to += part;
+		n -= part;
+	}
+	return sum;
+}
+
+uint16_t ip_fast_csum(const void *iph, unsigned ihl)
+{
+	const uint8_t *p = iph;
+	uint64_t s = 0;
+
+	for (unsigned i = 0; i < ihl; i++) {
+		uint32_t w;
+		memcpy(&w, p + 4 * i, sizeof(w));
+		s += w;
+	}
+	return csum_fold(fold64(s));
+}
