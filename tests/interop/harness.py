@@ -309,9 +309,9 @@ class World:
             f"    location /up/ {{ root {self.work}; dav_methods PUT; create_full_put_path on; }} }} }}\n")
         return ["nginx", "-c", str(conf), "-p", str(home)]
 
-    def kernel_nginx(self, port=80):
+    def kernel_nginx(self, port=80, addr=PEER):
         p = self.start(*self.nginx_conf(f"nginx-{port}", port))
-        self.listens(port, PEER, p)
+        self.listens(port, addr, p)
         return p
 
     # The end of a case.

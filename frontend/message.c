@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * message.c - the trapped calls that carry data: sendto and recvfrom with an address, and the four *msg calls.
+ *
+ * Each copies between the caller's memory and one `struct message` in ours, and hands that to dgram.c; so a datagram that goes this way is
+ * copied twice.  Streams come here only where AF_UNIX would treat an address differently from TCP: TCP ignores the one given to a send
+ * and returns none; the kernel would refuse it, or return the name of the placeholder's other end.  Their other calls are continued.
+ * A call that must wait is run anew from the start, and sends or takes nothing before it can be finished.
+ */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define IOV_MAX_KERNEL 1024u
+
+static bool addr_given(const struct msghdr *h)
+{
+	return h->msg_name && h->msg_namelen;
+}
+
+static long stream_send(struct call *c, const struct message *m, int flags)
+{
+	if (flags & MSG_FASTOPEN)
+		return -EOPNOTSUPP;
+	ssize_t n = send(c->dup, m->data, m->len, (flags & ~MSG_MORE) | MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n >= 0)
+		return n;
+	if (errno == ENOTCONN || errno == EPIPE)
+		return -EPIPE;
+	return errno == EAGAIN ? call_again(c, flags, SO_SNDTIMEO) : -errno;
+}
+
+static long stream_recv(struct supervisor *sup, struct call *c, struct message *m, size_t size, int flags)
+{
+	if (c->obj->state == ST_LINKED)
+		stream_pump(sup, c->obj);
+	ssize_t n = recv(c->dup, m->data, MIN(size, (size_t)BOUNCE_BYTES), (flags & ~MSG_WAITALL) | MSG_DONTWAIT);
+	if (n >= 0) {
+		m->len = (size_t)n;
+		return n;
+	}
+	if (errno == EINVAL)
+		return -ENOTCONN;
+	return errno == EAGAIN ? call_again(c, flags, SO_RCVTIMEO) : -errno;
+}
+
+long message_send(struct supervisor *sup, struct call *c, struct message *m, int flags)
+{
+	return c->obj->kind == OBJ_STREAM ? stream_send(c, m, flags) : dgram_send(sup, c, m, flags);
+}
+
+long message_recv(struct supervisor *sup, struct call *c, struct message *m, size_t size, int flags)
+{
+	m->data = sup->bounce;
+	m->len = m->control_len = 0;
+	m->addr_len = 0;
+	m->has_addr = false;
+	m->flags = 0;
+	return c->obj->kind == OBJ_STREAM ? stream_recv(sup, c, m, size, flags) : dgram_recv(sup, c, m, size, flags);
+}
+
+long sys_sendto(struct supervisor *sup, struct call *c)
+{
+	const uint64_t *a = (const uint64_t *)c->req.data.args;
+	struct message m = { .data = sup->bounce, .has_addr = true, .addr_len = (socklen_t)a[5] };
+	struct iovec iov = { (void *)(uintptr_t)a[1], (size_t)a[2] };
+	int rc = mem_read_addr(sup, c, a[4], a[5], &m.addr);
+
+	if (rc)
+		return rc;
+	m.has_addr = m.addr_len > 0;
+	if (c->obj->kind != OBJ_STREAM && a[2] > BOUNCE_BYTES)
+		return -EMSGSIZE;
+	ssize_t n = mem_gather(sup, c, &iov, 1, m.data, BOUNCE_BYTES);
+	if (n < 0)
+		return n;
+	m.len = (size_t)n;
+	return message_send(sup, c, &m, (int)a[3]);
+}
+
+long sys_recvfrom(struct supervisor *sup, struct call *c)
+{
+	const uint64_t *a = (const uint64_t *)c->req.data.args;
+	struct message m;
+	struct iovec iov = { (void *)(uintptr_t)a[1], (size_t)a[2] };
+	long result = message_recv(sup, c, &m, (size_t)a[2], (int)a[3]);
+
+	if (result < 0)
+		return result;
+	int rc = mem_scatter(sup, c, &iov, 1, m.data, m.len);
+	if (!rc && a[5])
+		rc = mem_write_addr(sup, c, a[4], a[5], &m.addr, m.addr_len);
+	return rc ? rc : result;
+}
+
+/* --- msghdr --- */
+
+static int read_msghdr(struct supervisor *sup, const struct call *c, uint64_t addr, struct msghdr *h, struct iovec *iov)
+{
+	int rc = mem_read(sup, c, addr, h, sizeof(*h));
+
+	if (rc)
+		return rc;
+	if (h->msg_iovlen > IOV_MAX_KERNEL)
+		return -EMSGSIZE;
+	if ((int)h->msg_namelen < 0)
+		return -EINVAL;
+	return mem_read(sup, c, (uintptr_t)h->msg_iov, iov, h->msg_iovlen * sizeof(*iov));
+}
+
+static long send_one(struct supervisor *sup, struct call *c, uint64_t addr, int flags)
+{
+	struct iovec iov[IOV_MAX_KERNEL];
+	struct msghdr h;
+	struct message m;
+	int rc = read_msghdr(sup, c, addr, &h, iov);
+
+	if (rc)
+		return rc;
+	if (c->obj->kind == OBJ_STREAM && !addr_given(&h))
+		return CALL_CONTINUE;
+	m.data = sup->bounce;
+	m.has_addr = addr_given(&h);
+	m.addr_len = MIN(h.msg_namelen, (socklen_t)sizeof(m.addr));
+	if (m.has_addr && (rc = mem_read_addr(sup, c, (uintptr_t)h.msg_name, m.addr_len, &m.addr)))
+		return rc;
+	if (h.msg_controllen > sizeof(m.control))
+		return -ENOBUFS;
+	m.control_len = h.msg_control ? h.msg_controllen : 0;
+	if ((rc = mem_read(sup, c, (uintptr_t)h.msg_control, m.control, m.control_len)))
+		return rc;
+	ssize_t n = mem_gather(sup, c, iov, h.msg_iovlen, m.data, BOUNCE_BYTES);
+	if (n < 0)
+		return n;
+	m.len = (size_t)n;
+	return message_send(sup, c, &m, flags);
+}
+
+static size_t total_len(const struct iovec *iov, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		len += MIN(iov[i].iov_len, (size_t)BOUNCE_BYTES);
+	return len;
+}
+
+/* Control data that the program has room for; the rest is cut, whole headers only, and said so. */
+static size_t fit_control(struct message *m, size_t room)
+{
+	if (m->control_len <= room)
+		return m->control_len;
+	m->flags |= MSG_CTRUNC;
+	return 0;
+}
+
+static long receive_one(struct supervisor *sup, struct call *c, uint64_t addr, int flags)
+{
+	struct iovec iov[IOV_MAX_KERNEL];
+	struct msghdr h;
+	struct message m;
+	int rc = read_msghdr(sup, c, addr, &h, iov);
+
+	if (rc)
+		return rc;
+	if (c->obj->kind == OBJ_STREAM && !addr_given(&h))
+		return CALL_CONTINUE;
+	long result = message_recv(sup, c, &m, total_len(iov, h.msg_iovlen), flags);
+	if (result < 0)
+		return result;
+	rc = mem_scatter(sup, c, iov, h.msg_iovlen, m.data, m.len);
+	if (!rc && h.msg_name)
+		rc = mem_write(sup, c, (uintptr_t)h.msg_name, &m.addr, MIN(h.msg_namelen, m.addr_len));
+	size_t control = fit_control(&m, h.msg_control ? h.msg_controllen : 0);
+	if (!rc)
+		rc = mem_write(sup, c, (uintptr_t)h.msg_control, m.control, control);
+	h.msg_namelen = m.addr_len;
+	h.msg_controllen = control;
+	h.msg_flags = m.flags;
+	if (!rc)
+		rc = mem_write(sup, c, addr, &h, sizeof(h));
+	return rc ? rc : result;
+}
+
+long sys_sendmsg(struct supervisor *sup, struct call *c)
+{
+	return send_one(sup, c, c->req.data.args[1], (int)c->req.data.args[2]);
+}
+
+long sys_recvmsg(struct supervisor *sup, struct call *c)
+{
+	return receive_one(sup, c, c->req.data.args[1], (int)c->req.data.args[2]);
+}
+
+/* Both *mmsg calls: as many as go without waiting; the first alone may wait. */
+static long many(struct supervisor *sup, struct call *c, long (*one)(struct supervisor *, struct call *, uint64_t, int), int flags)
+{
+	uint64_t vec = c->req.data.args[1];
+	unsigned n = MIN((unsigned)c->req.data.args[2], IOV_MAX_KERNEL), i;
+	long result = 0;
+
+	if (c->obj->kind == OBJ_STREAM)
+		return CALL_CONTINUE;
+	for (i = 0; i < n; i++) {
+		uint64_t at = vec + i * sizeof(struct mmsghdr);
+		result = one(sup, c, at, i ? flags | MSG_DONTWAIT : flags);
+		if (result < 0)
+			break;
+		unsigned len = (unsigned)result;
+		int rc = mem_write(sup, c, at + offsetof(struct mmsghdr, msg_len), &len, sizeof(len));
+		if (rc) {
+			result = rc;
+			break;
+		}
+	}
+	return i ? (long)i : result;
+}
+
+long sys_sendmmsg(struct supervisor *sup, struct call *c)
+{
+	return many(sup, c, send_one, (int)c->req.data.args[3]);
+}
+
+/* The time limit of recvmmsg is honoured for the first message; without MSG_WAITFORONE the kernel would wait for the others too. */
+long sys_recvmmsg(struct supervisor *sup, struct call *c)
+{
+	struct timespec ts;
+	uint64_t limit = 0;
+
+	if (c->req.data.args[4]) {
+		int rc = mem_read(sup, c, c->req.data.args[4], &ts, sizeof(ts));
+		if (rc)
+			return rc;
+		limit = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+	}
+	long result = many(sup, c, receive_one, (int)c->req.data.args[3] & ~MSG_WAITFORONE);
+	if (result == CALL_HOLD && c->req.data.args[4] && !limit)
+		return -EAGAIN;
+	if (result == CALL_HOLD && limit && (!c->timeout_ns || limit < c->timeout_ns))
+		c->timeout_ns = limit;
+	return result;
+}
