@@ -63,6 +63,13 @@ static int sk_setsockopt(int fd, int level, int name, const void *v, socklen_t l
 	return net ? xmit_setsockopt(net, fd, level, name, v, len) : setsockopt(fd, level, name, v, len);
 }
 
+/* The same congestion control on both sides: the kernel's default may be another. */
+static void use_cubic(int fd)
+{
+	if (sk_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5))
+		die("TCP_CONGESTION cubic");
+}
+
 static void watch(int fd, uint32_t events)
 {
 	if (net) {
@@ -160,6 +167,7 @@ static int listen_on(const char *port)
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
 	int fd = sk_socket(), one = 1;
 
+	use_cubic(fd); /* accepted sockets inherit it */
 	sk_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (net ? xmit_bind(net, fd, (struct sockaddr *)&a, sizeof(a)) || xmit_listen(net, fd, 4096)
 		: bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 4096))
@@ -222,6 +230,7 @@ static int connect_to(const struct sockaddr_in *a, uint32_t events)
 {
 	int fd = sk_socket(), one = 1;
 
+	use_cubic(fd);
 	sk_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (fd < 0 || sk_connect(fd, a))
 		die("connect");

@@ -125,11 +125,25 @@ static void note_placeholder_time(struct supervisor *sup, struct object *o)
 	}
 }
 
+/* After the end of the program's stream there is only this to be learnt from a read. */
+static void look_for_reset(struct object *o)
+{
+	char byte;
+
+	if (o->in_ready && recv(o->end, &byte, 1, MSG_DONTWAIT) < 0 && errno == ECONNRESET)
+		o->in_reset = true;
+	o->in_ready = false;
+}
+
 /* True: the connection is still there.  Sets *more when the round's share was used up. */
 static bool pump_up(struct supervisor *sup, struct object *o, bool *more)
 {
 	size_t budget = ROUND_BYTES;
 
+	if (o->up_done) {
+		look_for_reset(o);
+		return true;
+	}
 	if (unlikely(o->trace_cookie && o->in_ready))
 		note_placeholder_time(sup, o);
 	while (o->in_ready && !o->up_blocked && budget) {

@@ -92,6 +92,7 @@ xmit_dev *xmit_af_packet_new(xmit_net *net, const char *ifname, const char *name
 	}
 	struct vnet_fd_config v = {.fd = fd, .name = name, .type = XMIT_DEV_ETHER, .mtu = mtu ? mtu : host_mtu(fd, ifname),
 				   .vnet_hdr = !no_offload};
+	vnet_fd_stable_mac(&v, NULL, ifname);
 	xmit_dev *dev = vnet_fd_new(net, &v);
 	if (!dev) {
 		int err = errno;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Attaches to (or creates) the interface.  Descriptor, or -errno. */
@@ -36,11 +37,16 @@ static int tap_open(const struct xmit_tap_config *c)
 	return fd;
 }
 
-/* What the host may hand us: everything the virtio-net header can say about TCP over IPv4. */
-static int tap_set_offload(int fd)
+/*
+ * What the host may hand us: everything the virtio-net header can say about TCP over IPv4, or nothing; an interface that persists still
+ * has what its last user said.
+ */
+static int tap_set_offload(int fd, bool none)
 {
 	int hdr_size = sizeof(struct virtio_net_hdr);
 
+	if (none)
+		return ioctl(fd, TUNSETOFFLOAD, 0) < 0 ? -errno : 0;
 	if (ioctl(fd, TUNSETVNETHDRSZ, &hdr_size) < 0)
 		return -errno;
 	if (ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN) < 0)
@@ -48,7 +54,23 @@ static int tap_set_offload(int fd)
 	return 0;
 }
 
-static unsigned host_mtu(const char *ifname)
+/*
+ * Attaching gives the interface its carrier, but the host starts its transmit queue a moment later, in a work item, and drops what it is
+ * to send before: our first ARP reply, for one.  Waits for it, 100 ms at most; an interface that is down has nothing to wait for.
+ */
+static void wait_until_running(int s, struct ifreq *ifr)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < 100; i++) {
+		if (ioctl(s, SIOCGIFFLAGS, ifr) < 0 || !(ifr->ifr_flags & IFF_UP) || (ifr->ifr_flags & IFF_RUNNING))
+			return;
+		nanosleep(&ms, NULL);
+	}
+}
+
+/* The host interface's MTU, 0 if it cannot be had. */
+static unsigned ask_host(const char *ifname)
 {
 	struct ifreq ifr;
 	unsigned mtu = 0;
@@ -58,6 +80,7 @@ static unsigned host_mtu(const char *ifname)
 		return 0;
 	memset(&ifr, 0, sizeof(ifr));
 	strncpy(ifr.ifr_name, ifname, sizeof(ifr.ifr_name) - 1);
+	wait_until_running(s, &ifr);
 	if (ioctl(s, SIOCGIFMTU, &ifr) == 0)
 		mtu = (unsigned)ifr.ifr_mtu;
 	close(s);
@@ -83,21 +106,22 @@ xmit_dev *xmit_tap_new(xmit_net *net, const struct xmit_tap_config *config)
 		errno = -fd;
 		return NULL;
 	}
-	err = c.no_offload ? 0 : tap_set_offload(fd);
+	err = tap_set_offload(fd, c.no_offload);
 	if (err)
 		goto close_fd;
 	if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
 		err = -errno;
 		goto close_fd;
 	}
+	unsigned mtu = c.ifname ? ask_host(c.ifname) : 0;
 	struct vnet_fd_config v = {
 		.fd = fd,
 		.name = c.name,
 		.type = c.tun ? XMIT_DEV_NONE : XMIT_DEV_ETHER,
-		.mtu = c.mtu ? c.mtu : c.ifname ? host_mtu(c.ifname) : 0,
+		.mtu = c.mtu ? c.mtu : mtu,
 		.vnet_hdr = !c.no_offload,
-		.mac = c.mac,
 	};
+	vnet_fd_stable_mac(&v, c.mac, c.ifname);
 	xmit_dev *dev = vnet_fd_new(net, &v);
 	if (dev)
 		return dev;

@@ -288,6 +288,23 @@ static int vnet_init(xmit_dev *dev, void *arg)
 	return 0;
 }
 
+void vnet_fd_stable_mac(struct vnet_fd_config *c, const uint8_t wanted[6], const char *ifname)
+{
+	static const uint8_t none[6];
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	if (wanted && memcmp(wanted, none, sizeof(none)) != 0) {
+		memcpy(c->mac, wanted, sizeof(c->mac));
+		return;
+	}
+	if (!ifname)
+		return;
+	for (const char *p = ifname; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619u;
+	const uint8_t mac[6] = {0x02, 0x78, (uint8_t)(hash >> 24), (uint8_t)(hash >> 16), (uint8_t)(hash >> 8), (uint8_t)hash};
+	memcpy(c->mac, mac, sizeof(mac));
+}
+
 xmit_dev *vnet_fd_new(xmit_net *net, const struct vnet_fd_config *c)
 {
 	struct xmit_dev_desc desc = {
@@ -304,8 +321,7 @@ xmit_dev *vnet_fd_new(xmit_net *net, const struct vnet_fd_config *c)
 
 	if (c->vnet_hdr)
 		desc.features |= XMIT_F_CSUM | XMIT_F_TSO | XMIT_F_RXCSUM;
-	if (c->mac)
-		memcpy(desc.mac, c->mac, sizeof(desc.mac));
+	memcpy(desc.mac, c->mac, sizeof(desc.mac));
 	xmit_dev *dev = xmit_dev_new(net, &desc);
 	if (dev)
 		xmit_dev_carrier(dev, true);

@@ -11,8 +11,14 @@ struct vnet_fd_config {
 	enum xmit_dev_type type;
 	unsigned mtu;             /* bytes of IP packet */
 	bool vnet_hdr;            /* a virtio-net header stands before each frame */
-	const uint8_t *mac;       /* 6 bytes; NULL or zero: made up */
+	uint8_t mac[6];           /* zero: made up */
 };
+
+/*
+ * The address wanted, or else one that depends on the host interface's name alone: a program started again is the same station to its
+ * neighbours, whose ARP entries would otherwise be wrong until they time out.
+ */
+void vnet_fd_stable_mac(struct vnet_fd_config *c, const uint8_t wanted[6], const char *ifname);
 
 /* NULL with errno; the descriptor is then still the caller's. */
 xmit_dev *vnet_fd_new(xmit_net *net, const struct vnet_fd_config *config);

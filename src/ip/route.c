@@ -278,7 +278,7 @@ static struct rtable *mkroute_output(struct net *net, struct flowi *fl, struct o
 	return rt;
 }
 
-/* The source given by the user: must be ours, and for multicast it names the device. */
+/* The source given by the user: must be an address that can be one, and ours; for multicast it names the device. */
 static int check_source(struct net *net, struct flowi *fl)
 {
 	const be32 saddr = fl->saddr.ip, daddr = fl->daddr.ip;
@@ -288,11 +288,11 @@ static int check_source(struct net *net, struct flowi *fl)
 	if (!fl->oif && (ipv4_is_multicast(daddr) || ipv4_is_lbcast(daddr))) {
 		struct net_device *dev = ip_dev_find(net, saddr);
 		if (!dev)
-			return -EINVAL;
+			return -ENETUNREACH;
 		fl->oif = dev->ifindex;
 		return 0;
 	}
-	return any_source(net, fl) || ip_dev_find(net, saddr) ? 0 : -EINVAL;
+	return any_source(net, fl) || ip_dev_find(net, saddr) ? 0 : -ENETUNREACH;
 }
 
 /* A device was given: 1: the route is over it without a look-up; 0: look up; -errno. */

@@ -156,13 +156,19 @@ bool tcp_stream_memory_free(const struct sock *sk)
 	return tp->write_seq - tp->snd_nxt < lowat;
 }
 
-static uint32_t roundup_pow_of_two(uint32_t n)
-{
-	uint32_t p = 1;
+static uint32_t roundup_pow_of_two(uint32_t n) { return n <= 1 ? 1 : UINT32_C(1) << (32 - __builtin_clz(n - 1)); }
 
-	while (p < n)
-		p <<= 1;
-	return p;
+/* The most that one socket's buffer may grow to: while memory is plentiful what tcp_wmem says, else no more than its share. */
+static uint64_t sndbuf_most(const struct sock *sk)
+{
+	const struct netns_tcp *ns = sock_net(sk)->tcp;
+	uint64_t most = (uint64_t)ns->sysctl_tcp_wmem[2], share;
+
+	if (ns->mem.allocated <= ns->mem.limit[0] / 2)
+		return most;
+	share = (uint64_t)(ns->mem.limit[1] / MAX(ns->mem.sockets, 1)) << PAGE_SHIFT;
+	share = MAX(share, (uint64_t)ns->sysctl_tcp_wmem[1]);
+	return MIN(most, share);
 }
 
 /* Room for twice the congestion window, so that the sender never idles while the writer is being woken. */
@@ -177,7 +183,7 @@ void tcp_sndbuf_expand(struct sock *sk)
 
 	segs = MAX(segs, tp->reordering + 1);
 	bytes = (uint64_t)(ca && ca->sndbuf_expand ? ca->sndbuf_expand(sk) : 2) * segs * per_mss;
-	bytes = MIN(bytes, (uint64_t)sock_net(sk)->tcp->sysctl_tcp_wmem[2]);
+	bytes = MIN(bytes, sndbuf_most(sk));
 	if (sk->sk_sndbuf < (int32_t)bytes)
 		sk->sk_sndbuf = (int32_t)bytes;
 }
@@ -187,6 +193,8 @@ static bool should_expand_sndbuf(const struct sock *sk)
 	const struct tcp_sock *tp = tcp_sk(sk);
 	const struct proto_mem *mem = &sock_net(sk)->tcp->mem;
 
+	if (sk->sk_sndbuf >= sock_net(sk)->tcp->sysctl_tcp_wmem[2])
+		return false;
 	if (sock_flag(sk, SOCK_F_SNDBUF_LOCK) || sk_under_memory_pressure(sk) || mem->allocated >= mem->limit[0])
 		return false;
 	return tcp_packets_in_flight(tp) < tp->snd_cwnd; /* else the window, not the buffer, is what holds us */

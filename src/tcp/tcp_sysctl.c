@@ -3,8 +3,9 @@
  * tcp_sysctl.c - TCP's settings: Linux's names, defaults and ranges, and what follows from the instance's memory.
  *
  * Linux takes its limits from the machine's memory, of which TCP gets a small part.  Here the arena is all there is and most of it is TCP's: tcp_mem
- * is 3/8, 1/2, 3/4 of it (the same proportions among the three).  One socket's buffers may grow to Linux's maxima where the
- * arena is large; in one of less than 128 MB to 1/128 of it, so that a hundred bulk connections fit.
+ * is 3/8, 1/2, 3/4 of it (the same proportions among the three).  One socket's buffers may grow to Linux's maxima where the arena is
+ * large; in a small one the send buffer to 1/32 of it (and to a fair share as memory fills, tcp_sndbuf_expand), the receive buffer, which the peer
+ * fills, to 1/128, so that a hundred bulk connections fit.
  */
 #include "core/mem.h"
 #include "tcp/tcp_user.h"
@@ -19,16 +20,16 @@ static int32_t clamp_count(uint64_t n, int32_t least, int32_t most) { return n <
 
 static void limits_from_memory(struct netns_tcp *ns, uint64_t cap)
 {
-	uint64_t pages = cap >> PAGE_SHIFT, share = cap < SMALL_ARENA ? cap / 128 : cap / 32;
+	uint64_t pages = cap >> PAGE_SHIFT, rmem_most = cap < SMALL_ARENA ? cap / 128 : cap / 32;
 
 	ns->mem.limit[0] = (int64_t)(pages / 8 * 3);
 	ns->mem.limit[1] = (int64_t)(pages / 2);
 	ns->mem.limit[2] = (int64_t)(pages / 4 * 3);
 	ns->sysctl_tcp_wmem[0] = WMEM_MIN;
 	ns->sysctl_tcp_wmem[1] = WMEM_DEFAULT;
-	ns->sysctl_tcp_wmem[2] = clamp_count(share, 2 * WMEM_DEFAULT, WMEM_MAX);
+	ns->sysctl_tcp_wmem[2] = clamp_count(cap / 32, 2 * WMEM_DEFAULT, WMEM_MAX);
 	ns->sysctl_tcp_rmem[0] = RMEM_MIN;
-	ns->sysctl_tcp_rmem[2] = clamp_count(share, 2 * WMEM_DEFAULT, RMEM_MAX);
+	ns->sysctl_tcp_rmem[2] = clamp_count(rmem_most, 2 * WMEM_DEFAULT, RMEM_MAX);
 	ns->sysctl_tcp_rmem[1] = MIN(RMEM_DEFAULT, ns->sysctl_tcp_rmem[2]);
 	ns->sysctl_tcp_max_tw_buckets = ns->sysctl_tcp_max_orphans = clamp_count(cap / 4096, 1024, BUCKETS_MAX);
 	ns->sysctl_tcp_max_syn_backlog = clamp_count(cap >> 19, 128, 4096);

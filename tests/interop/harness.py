@@ -9,7 +9,8 @@
     +-----------------------------------------------------------------------------------------------+
 
 XMIT_BUILD names the build directory.  With XMIT_INTEROP_STACK=kernel the programs run over the kernel instead, in a second
-namespace behind a veth pair: the test of the tests.  XMIT_INTEROP_SCALE=N divides the amounts of data (sanitizer builds).
+namespace behind a veth pair: the test of the tests.  XMIT_INTEROP_SCALE=N divides the amounts of data (sanitizer builds);
+XMIT_INTEROP_OPTIONS holds more options for xmit run, to look into a failure: "--pcap /tmp/x.pcap --stats".
 
 A test file registers functions with @case and calls main().  Each prints one line: "ok - NAME", "not ok - NAME: reason" or
 "skip - NAME: reason".  Nothing here waits for a time to pass: wait_for() asks until a deadline.  After each case the processes that it
@@ -244,6 +245,7 @@ class World:
 
     def xmit(self, *options):
         """The words before a command that shall run on the stack."""
+        options = (*options, *os.environ.get("XMIT_INTEROP_OPTIONS", "").split())
         if KERNEL_STACK:
             return ["ip", "netns", "exec", "stack"]
         return [str(XMIT), "run", "--dev", "tap:tap0", "--addr", f"{OURS}/{PREFIX}", *options, "--"]
