@@ -44,9 +44,9 @@ static int add_rules(scmp_filter_ctx ctx)
 	for (size_t i = 0; i < ARRAY_SIZE(always) && !rc; i++)
 		rc = trap(ctx, always[i]);
 	if (!rc)
-		rc = trap_if(ctx, SCMP_SYS(sendto), SCMP_A4(SCMP_CMP_NE, 0));
+		rc = trap_if(ctx, SCMP_SYS(sendto), SCMP_A4(SCMP_CMP_NE, 0, 0));
 	if (!rc)
-		rc = trap_if(ctx, SCMP_SYS(recvfrom), SCMP_A4(SCMP_CMP_NE, 0));
+		rc = trap_if(ctx, SCMP_SYS(recvfrom), SCMP_A4(SCMP_CMP_NE, 0, 0));
 	if (!rc) /* SIOC*: 0x89xx, and SIOCOUTQ which is a terminal's TIOCOUTQ */
 		rc = trap_if(ctx, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32 & ~UINT64_C(0xff), 0x8900));
 	if (!rc)

@@ -366,14 +366,17 @@ void stream_pump(struct supervisor *sup, struct object *o)
 static bool closing_ended(struct supervisor *sup, int sfd)
 {
 	struct iovec iov;
-	int unacked = 0;
+	int unacked = 0, err = 0;
+	socklen_t len = sizeof(err);
 	int k = xmit_recv_iov(sup->net, sfd, &iov, 1);
 
 	if (k > 0) {
 		reset_stack(sup, sfd);
 		return true;
 	}
-	if ((k == 0 || errno == EAGAIN) && xmit_ioctl(sup->net, sfd, SIOCOUTQ, &unacked) == 0 && unacked > 0)
+	/* What is unacked after an error stays so: SIOCOUTQ tells no difference. */
+	if ((k == 0 || errno == EAGAIN) && xmit_getsockopt(sup->net, sfd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && !err &&
+	    xmit_ioctl(sup->net, sfd, SIOCOUTQ, &unacked) == 0 && unacked > 0)
 		return false;
 	xmit_close(sup->net, sfd);
 	return true;

@@ -32,7 +32,8 @@
 #define LISTENER_SWEEP_NS (200 * NSEC_PER_MSEC)
 #define NAMED_SWEEP_NS (1 * NSEC_PER_SEC)
 #define SYN_TEST_NS (1 * NSEC_PER_MSEC)
-#define POLL_PACKETS 64 /* received at once: no more datagrams than a default receive buffer holds before they are moved on */
+#define POLL_PACKETS 16 /* received at once: no more datagrams than a default receive buffer holds before they are moved on */
+#define POLLS 8         /* of the stack between two looks at the program */
 
 uint64_t monotonic_ns(void)
 {
@@ -199,8 +200,11 @@ static void wait_for_events(struct supervisor *sup, bool more)
 static void round_once(struct supervisor *sup)
 {
 	run_work(sup);
-	int more = xmit_poll(sup->net, POLL_PACKETS);
-	run_work(sup);
+	int more = 1;
+	for (int i = 0; i < POLLS && more > 0; i++) {
+		more = xmit_poll(sup->net, POLL_PACKETS);
+		run_work(sup);
+	}
 	look_around(sup);
 	sync_device_fds(sup);
 	wait_for_events(sup, more > 0);

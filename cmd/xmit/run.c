@@ -43,7 +43,7 @@ static int apply_sysctls(xmit_net *net, const struct run_options *o)
 		if (xmit_sysctl_set(net, o->sysctls[i].name, o->sysctls[i].value, why, sizeof(why)) == 0)
 			continue;
 		if (errno == ENOENT)
-			return complain("--sysctl: there is no setting %s%s%s", o->sysctls[i].name, why[0] ? ": " : "", why);
+			return complain("--sysctl: %s%s", why[0] ? why : "there is no setting ", why[0] ? "" : o->sysctls[i].name);
 		return complain("--sysctl %s=%s: %s", o->sysctls[i].name, o->sysctls[i].value, why[0] ? why : strerror(errno));
 	}
 	return 0;

@@ -128,28 +128,27 @@ int skb_checksum_help(struct sk_buff *skb)
 	return 0;
 }
 
-struct iov_list {
-	struct iovec *iov;
-	int n, max;
-};
-
-static inline int iovec_run(void *ctx, uint8_t *p, unsigned n, unsigned at)
+/* The pieces of one skb, without its frag_list, behind the n that iov holds already. */
+static int flat_to_iovec(const struct sk_buff *skb, struct iovec *iov, int n, int max)
 {
-	struct iov_list *list = ctx;
+	const struct skb_shared_info *si = skb_shinfo(skb);
 
-	(void)at;
-	if (list->n == list->max)
+	if (unlikely(n + !!skb_headlen(skb) + si->nr_frags > max))
 		return -EMSGSIZE;
-	list->iov[list->n++] = (struct iovec){p, n};
-	return 0;
+	if (likely(skb_headlen(skb)))
+		iov[n++] = (struct iovec){skb->data, skb_headlen(skb)};
+	for (unsigned i = 0; i < si->nr_frags; i++)
+		iov[n++] = (struct iovec){si->frags[i].addr, si->frags[i].len};
+	return n;
 }
 
 int skb_to_iovec(const struct sk_buff *skb, struct iovec *iov, int max)
 {
-	struct iov_list list = {iov, 0, max};
-	int err = walk(skb, 0, skb->len, iovec_run, &list);
+	int n = flat_to_iovec(skb, iov, 0, max);
 
-	return err ? err : list.n;
+	for (const struct sk_buff *s = skb_shinfo(skb)->frag_list; unlikely(s) && n >= 0; s = s->next)
+		n = flat_to_iovec(s, iov, n, max);
+	return n;
 }
 
 void skb_trace_slow(struct sk_buff *skb, enum trace_point point)

@@ -63,7 +63,7 @@ struct kmem_cache *kmem_cache_create(struct net *net, const char *name, size_t s
 	return c;
 }
 
-static void slab_release(struct kmem_cache *c, struct page *pg)
+static __attribute__((noinline, cold)) void slab_release(struct kmem_cache *c, struct page *pg)
 {
 	list_del_init(&pg->list);
 	c->slabs--;
@@ -80,43 +80,67 @@ void kmem_cache_destroy(struct kmem_cache *c)
 	c->in_use = false;
 }
 
-static bool slab_grow(struct kmem_cache *c, enum mem_prio prio)
+/* The slab to take an object from where none has room yet, NULL: no memory. */
+static __attribute__((noinline, cold)) struct page *slab_grow(struct kmem_cache *c, enum mem_prio prio)
 {
 	struct page *pg = buddy_alloc(c->mem, c->order, prio, PAGE_SLAB, NULL);
 
 	if (!pg)
-		return false;
+		return NULL;
 	pg->cache = c;
 	pg->freelist = NULL;
 	pg->inuse = pg->carved = 0;
 	mem_poison(page_address(c->mem, pg), (size_t)PAGE_SIZE << c->order);
 	list_add(&pg->list, &c->partial);
 	c->slabs++;
-	return true;
+	return pg;
 }
 
-void *kmem_cache_alloc(struct kmem_cache *c, enum mem_prio prio)
+static inline void *count_out(struct kmem_cache *c, struct page *pg, void *obj)
+{
+	mem_unpoison(obj, c->size);
+	if (unlikely(++pg->inuse == c->per_slab))
+		list_del_init(&pg->list);
+	c->live++;
+	c->mem->allocs++;
+	return obj;
+}
+
+/* No freed object is at hand: one is carved, from a new slab where none has room; or a test wants a failure. */
+static __attribute__((noinline)) void *carve(struct kmem_cache *c, enum mem_prio prio)
 {
 	struct mem *m = c->mem;
+	struct page *pg = NULL;
+	void *obj;
 
-	if (mem_fault_injected(m) || (unlikely(list_empty(&c->partial)) && !slab_grow(c, prio))) {
+	if (!mem_fault_injected(m))
+		pg = list_empty(&c->partial) ? slab_grow(c, prio) : list_first_entry(&c->partial, struct page, list);
+	if (!pg) {
 		m->failures++;
 		return NULL;
 	}
-	struct page *pg = list_first_entry(&c->partial, struct page, list);
-	void *obj = pg->freelist;
-	if (likely(obj)) {
+	obj = pg->freelist;
+	if (obj) {
 		mem_unpoison(obj, c->size);
 		pg->freelist = *(void **)obj;
 	} else {
 		obj = (uint8_t *)page_address(m, pg) + (size_t)pg->carved++ * c->stride;
-		mem_unpoison(obj, c->size);
 	}
-	if (unlikely(++pg->inuse == c->per_slab))
-		list_del_init(&pg->list);
-	c->live++;
-	m->allocs++;
-	return obj;
+	return count_out(c, pg, obj);
+}
+
+void *kmem_cache_alloc(struct kmem_cache *c, enum mem_prio prio)
+{
+	struct page *pg = list_first_entry(&c->partial, struct page, list);
+	void *obj;
+
+	/* The order of these tests matters: without a slab pg is none. */
+	if (unlikely(c->mem->fail_nth || list_empty(&c->partial) || !pg->freelist))
+		return carve(c, prio);
+	obj = pg->freelist;
+	mem_unpoison(obj, c->size);
+	pg->freelist = *(void **)obj;
+	return count_out(c, pg, obj);
 }
 
 void *kmem_cache_zalloc(struct kmem_cache *c, enum mem_prio prio)

@@ -3,7 +3,7 @@
  * skb_api.c - packets as drivers see them (xmit/dev.h): sending side, receive buffers, the way up.
  *
  * Received frames are laid out so that merging and delivery never copy: the headers, exactly, in a small linear head, the payload in frags.
- * xmit_skb_rx_copy() lays payload frame behind frame in one page block of the device, so that GRO finds consecutive segments
+ * xmit_skb_rx_gather() lays payload frame behind frame in one page block of the device, so that GRO finds consecutive segments
  * next to each other.  xmit_rx_buffers() gives 4 KB pages; only those that hold data pass to the skb and are accounted.
  */
 #include "core/sock.h"
@@ -162,8 +162,29 @@ static struct sk_buff *rx_no_memory(struct net_device *dev, struct sk_buff *skb,
 	return NULL;
 }
 
+struct rx_source { /* where in a driver's pieces we are */
+	const struct iovec *iov;
+	size_t off;
+};
+
+static void take_bytes(uint8_t *to, struct rx_source *from, size_t n)
+{
+	while (n) {
+		size_t part = MIN(n, from->iov->iov_len - from->off);
+
+		memcpy(to, (const uint8_t *)from->iov->iov_base + from->off, part);
+		to += part;
+		n -= part;
+		from->off += part;
+		if (from->off == from->iov->iov_len) {
+			from->iov++;
+			from->off = 0;
+		}
+	}
+}
+
 /* Copies n bytes into the device's page block and hangs them on skb. */
-static bool rx_copy_frags(struct net_device *dev, struct sk_buff *skb, const uint8_t *p, size_t n)
+static bool rx_copy_frags(struct net_device *dev, struct sk_buff *skb, struct rx_source *from, size_t n)
 {
 	struct page_frag *pf = &dev->rx_frag;
 
@@ -173,40 +194,51 @@ static bool rx_copy_frags(struct net_device *dev, struct sk_buff *skb, const uin
 		if (skb_shinfo(skb)->nr_frags == MAX_SKB_FRAGS || !page_frag_refill(dev->net, pf, (unsigned)MIN(n, (size_t)PAGE_SIZE), MEM_NORMAL))
 			return false;
 		chunk = (uint32_t)MIN(n, (size_t)(pf->size - pf->offset));
-		memcpy(pf->page + pf->offset, p, chunk);
+		take_bytes(pf->page + pf->offset, from, chunk);
 		struct frag_owner *owner = page_owner(dev->net, pf->page);
 		frag_owner_get(owner);
 		skb_add_frag(skb, pf->page + pf->offset, chunk, owner);
 		skb->truesize += chunk;
 		pf->offset += chunk;
-		p += chunk;
 		n -= chunk;
 	}
 	return true;
 }
 
-xmit_skb *xmit_skb_rx_copy(xmit_dev *dev, const void *buf, size_t n)
+xmit_skb *xmit_skb_rx_gather(xmit_dev *dev, const struct iovec *iov, int pieces)
 {
-	unsigned linear = n <= SKB_RX_COPYBREAK ? (unsigned)n : eth_get_headlen(dev, buf, n);
+	struct rx_source from = {iov, 0};
+	size_t n = 0;
+	unsigned linear;
 	struct sk_buff *skb;
 
-	if (n > RX_FRAME_MAX) {
+	for (int i = 0; i < pieces; i++)
+		n += iov[i].iov_len;
+	if (unlikely(!n || n > RX_FRAME_MAX)) {
 		dev->stats.rx_errors++;
 		trace_drop(dev->net, SKB_DROP_REASON_PKT_TOO_BIG, 0, 0, 0, (uint32_t)n);
 		return NULL;
 	}
+	linear = n <= SKB_RX_COPYBREAK ? (unsigned)n : eth_get_headlen(dev, iov[0].iov_base, iov[0].iov_len);
 	skb = rx_alloc(dev, linear);
 	if (unlikely(!skb))
 		return rx_no_memory(dev, NULL, n);
-	memcpy(skb_put(skb, linear), buf, linear);
+	take_bytes(skb_put(skb, linear), &from, linear);
 	if (n <= SKB_RX_COPYBREAK) {
 		dev->net->copied.rx_small += n;
 		return skb;
 	}
-	if (unlikely(!rx_copy_frags(dev, skb, (const uint8_t *)buf + linear, n - linear)))
+	if (unlikely(!rx_copy_frags(dev, skb, &from, n - linear)))
 		return rx_no_memory(dev, skb, n);
 	dev->net->copied.device += n - linear;
 	return skb;
+}
+
+xmit_skb *xmit_skb_rx_copy(xmit_dev *dev, const void *buf, size_t n)
+{
+	const struct iovec whole = {(void *)(uintptr_t)buf, n};
+
+	return xmit_skb_rx_gather(dev, &whole, 1);
 }
 
 int xmit_rx_buffers(xmit_dev *dev, size_t n, struct iovec *iov, int max)

@@ -161,37 +161,6 @@ static size_t total_bytes(const struct iovec *iov, int n)
 	return len;
 }
 
-/* One piece of at most 256 bytes is copied as it is; the rest is gathered into receive buffers. */
-static xmit_skb *gather(xmit_dev *dev, const struct iovec *iov, int n, size_t len)
-{
-	struct iovec buf[PIECES_MOST];
-	int used = 0;
-
-	if (n == 1 && len <= 256)
-		return xmit_skb_rx_copy(dev, iov[0].iov_base, len);
-	int pieces = xmit_rx_buffers(dev, len, buf, PIECES_MOST);
-	if (pieces < 0)
-		return NULL;
-	size_t at = 0;
-	int piece = 0;
-	for (int i = 0; i < n; i++) {
-		for (size_t off = 0; off < iov[i].iov_len;) {
-			size_t c = MIN(iov[i].iov_len - off, buf[piece].iov_len - at);
-			memcpy((uint8_t *)buf[piece].iov_base + at, (const uint8_t *)iov[i].iov_base + off, c);
-			off += c;
-			at += c;
-			if (at == buf[piece].iov_len) {
-				piece++;
-				at = 0;
-			}
-		}
-	}
-	xmit_skb *skb = xmit_skb_rx_buffers(dev, buf, pieces, 0, len, &used);
-	if (used < pieces)
-		xmit_rx_buffers_free(dev, buf + used, pieces - used);
-	return skb;
-}
-
 int xmit_packet_input(xmit_dev *dev, const struct iovec *iov, int n, const struct xmit_offload *o)
 {
 	struct packet_dev *p = xmit_dev_priv(dev);
@@ -206,7 +175,7 @@ int xmit_packet_input(xmit_dev *dev, const struct iovec *iov, int n, const struc
 		errno = ENOBUFS;
 		return -1;
 	}
-	xmit_skb *skb = gather(dev, iov, n, len);
+	xmit_skb *skb = xmit_skb_rx_gather(dev, iov, n);
 	if (!skb) {
 		errno = ENOMEM;
 		return -1;

@@ -3,7 +3,7 @@
  * vnic.c - a pair of ring NICs in memory, joined by a link with delay, rate and injectable faults.
  *
  * Each end is a NIC of its own instance.  start_xmit() posts an skb to the TX ring; the doorbell (no xmit_more) makes the "device" read
- * the posted descriptors and copy each frame by DMA straight into receive buffers of the peer's instance, where it waits in
+ * the posted descriptors and copy each frame by DMA straight into receive memory of the peer's instance, where it waits in
  * flight until the link's delay is over.  A descriptor completes when its last bit has left (at once without a rate), and poll()
  * reaps completions and hands up the frames that have arrived, in order of arrival; ties break by the order of sending.
  *
@@ -23,7 +23,6 @@ enum {
 	RING_DEFAULT = 256,
 	RING_LEAST = 8,
 	RING_MOST = 4096,
-	INLINE_BYTES = 256,        /* frames up to this size travel inside the frame record */
 	FRAME_PIECES = 20,
 	FRAMES_IN_FLIGHT_MOST = 65536,
 	FRAME_BYTES_MOST = 65536 + 64,
@@ -33,15 +32,11 @@ enum {
 #define REORDER_DEFAULT_NS UINT64_C(1000000)
 #define VNIC_FEATURES (XMIT_F_SG | XMIT_F_CSUM | XMIT_F_TSO | XMIT_F_RXCSUM | XMIT_F_GRO)
 
-/* A frame in flight towards the end that holds it; its buffers are that end's instance's. */
+/* A frame in flight towards the end that holds it, in memory of that end's instance. */
 struct vnic_frame {
 	struct list_head list;
 	uint64_t arrival_ns;
-	uint32_t len;
-	int pieces;                     /* 0: the bytes are in data */
-	struct xmit_offload offload;
-	struct iovec iov[FRAME_PIECES];
-	uint8_t data[INLINE_BYTES];
+	xmit_skb *skb;
 };
 
 struct vnic_desc {
@@ -99,112 +94,49 @@ static struct vnic_frame *frame_get(struct vnic_end *to)
 	return f;
 }
 
-/* Its buffers must have been given up or freed before. */
-static void frame_put(struct vnic_end *to, struct vnic_frame *f)
+static void frame_put(struct vnic_end *to, struct vnic_frame *f) { list_add(&f->list, &to->spare); }
+
+static uint8_t *frame_byte(const struct iovec *iov, int n, uint32_t at)
 {
-	f->pieces = 0;
-	list_add(&f->list, &to->spare);
-}
-
-static void frame_drop(struct vnic_end *to, struct vnic_frame *f)
-{
-	if (f->pieces)
-		xmit_rx_buffers_free(to->dev, f->iov, f->pieces);
-	frame_put(to, f);
-}
-
-/* The DMA: gathers the frame from the sender's pieces into the receiver's. */
-static void copy_pieces(const struct iovec *from, int n_from, struct iovec *to)
-{
-	size_t used = 0;
-
-	for (int i = 0; i < n_from; i++) {
-		const uint8_t *src = from[i].iov_base;
-		size_t left = from[i].iov_len;
-		while (left) {
-			size_t n = MIN(left, to->iov_len - used);
-			memcpy((uint8_t *)to->iov_base + used, src, n);
-			src += n;
-			left -= n;
-			used += n;
-			if (used == to->iov_len) {
-				to++;
-				used = 0;
-			}
-		}
-	}
-}
-
-static struct vnic_frame *frame_make(struct vnic_end *to, const struct iovec *iov, int n, uint32_t len, const struct xmit_offload *o)
-{
-	struct vnic_frame *f = frame_get(to);
-
-	if (!f)
-		return NULL;
-	f->len = len;
-	f->offload = *o;
-	if (len <= INLINE_BYTES) {
-		struct iovec whole = {f->data, sizeof(f->data)};
-		copy_pieces(iov, n, &whole);
-		f->pieces = 0;
-	} else {
-		int pieces = xmit_rx_buffers(to->dev, len, f->iov, FRAME_PIECES);
-		if (pieces < 0) {
-			frame_put(to, f);
-			return NULL;
-		}
-		f->pieces = pieces;
-		copy_pieces(iov, n, f->iov);
-	}
-	xmit_dev_count_copy(to->dev, len);
-	return f;
-}
-
-static uint8_t *frame_byte(struct vnic_frame *f, uint32_t at)
-{
-	if (!f->pieces)
-		return &f->data[at];
-	for (int i = 0; i < f->pieces; i++) {
-		if (at < f->iov[i].iov_len)
-			return (uint8_t *)f->iov[i].iov_base + at;
-		at -= (uint32_t)f->iov[i].iov_len;
+	for (int i = 0; i < n; i++) {
+		if (at < iov[i].iov_len)
+			return (uint8_t *)iov[i].iov_base + at;
+		at -= (uint32_t)iov[i].iov_len;
 	}
 	return NULL;
 }
 
-static csum32 frame_sum(struct vnic_frame *f, uint32_t from)
+static csum32 frame_sum(const struct iovec *iov, int n, uint32_t from)
 {
 	csum32 sum = 0;
-	uint32_t at = 0;
 	size_t done = 0;
-	struct iovec whole = {f->data, f->len};
-	const struct iovec *iov = f->pieces ? f->iov : &whole;
-	int n = f->pieces ? f->pieces : 1;
 
-	for (int i = 0; i < n && at < f->len; i++) {
-		uint32_t have = (uint32_t)MIN(iov[i].iov_len, (size_t)(f->len - at));
-		uint32_t skip = from > at ? MIN(from - at, have) : 0;
+	for (int i = 0; i < n; i++) {
+		uint32_t have = (uint32_t)iov[i].iov_len, skip = MIN(from, have);
 		csum32 part = csum_partial((const uint8_t *)iov[i].iov_base + skip, have - skip, 0);
 		sum = csum_block_add(sum, part, done);
 		done += have - skip;
-		at += have;
+		from -= skip;
 	}
 	return sum;
 }
 
 /* Damage must be detectable: the checksum that the device owes is computed first, then one bit is turned. */
-static void frame_corrupt(struct vnic_end *from, struct vnic_frame *f)
+static void frame_corrupt(struct vnic_end *from, xmit_skb *skb, struct xmit_offload *o)
 {
-	if (f->offload.needs_csum) {
-		uint16_t sum = csum_fold(frame_sum(f, f->offload.csum_start));
+	struct iovec iov[FRAME_PIECES];
+	int n = xmit_skb_iov(skb, iov, FRAME_PIECES);
+
+	if (o->needs_csum) {
+		uint16_t sum = csum_fold(frame_sum(iov, n, o->csum_start));
 		uint8_t b[2];
 		memcpy(b, &sum, sizeof(b));
-		*frame_byte(f, (uint32_t)f->offload.csum_start + f->offload.csum_offset) = b[0];
-		*frame_byte(f, (uint32_t)f->offload.csum_start + f->offload.csum_offset + 1) = b[1];
+		*frame_byte(iov, n, (uint32_t)o->csum_start + o->csum_offset) = b[0];
+		*frame_byte(iov, n, (uint32_t)o->csum_start + o->csum_offset + 1) = b[1];
 	}
-	f->offload.needs_csum = false;
-	f->offload.csum_valid = false;
-	*frame_byte(f, (uint32_t)(next_random(from) % f->len)) ^= (uint8_t)(1u << (next_random(from) % 8));
+	o->needs_csum = false;
+	o->csum_valid = false;
+	*frame_byte(iov, n, (uint32_t)(next_random(from) % xmit_skb_len(skb))) ^= (uint8_t)(1u << (next_random(from) % 8));
 }
 
 /* In order of arrival; a frame that arrives with another goes behind it. */
@@ -238,18 +170,25 @@ static uint64_t line_send(struct vnic_end *e, uint32_t len, bool *overflow)
 	return e->line_free_ns;
 }
 
-static void launch_copy(struct vnic_end *e, const struct iovec *iov, int n, uint32_t len, const struct xmit_offload *o, uint64_t arrival,
-			bool corrupt)
+/* The DMA: gathers the frame from the sender's pieces into the receiver's memory.  No memory there: the receiver counts it. */
+static void launch_copy(struct vnic_end *e, const struct iovec *iov, int n, struct xmit_offload o, uint64_t arrival, bool corrupt)
 {
-	struct vnic_frame *f = frame_make(e->peer, iov, n, len, o);
+	struct vnic_end *to = e->peer;
+	xmit_skb *skb = xmit_skb_rx_gather(to->dev, iov, n);
+	struct vnic_frame *f;
 
+	if (!skb)
+		return;
+	f = frame_get(to);
 	if (!f) {
-		xmit_dev_count_rx_error(e->peer->dev);
+		xmit_skb_rx_free(to->dev, skb);
 		return;
 	}
 	if (corrupt)
-		frame_corrupt(e, f);
-	frame_launch(e->peer, f, arrival);
+		frame_corrupt(e, skb, &o);
+	xmit_skb_set_offload(skb, &o);
+	f->skb = skb;
+	frame_launch(to, f, arrival);
 }
 
 /* What the device does with one descriptor. Returns when it is done. */
@@ -277,9 +216,9 @@ static uint64_t transmit(struct vnic_end *e, const xmit_skb *skb)
 		return done;
 	xmit_skb_offload(skb, &o);
 	uint64_t arrival = done + c->delay_ns + (late ? c->reorder_delay_ns : 0);
-	launch_copy(e, iov, n, len, &o, arrival, corrupt);
+	launch_copy(e, iov, n, o, arrival, corrupt);
 	if (twice)
-		launch_copy(e, iov, n, len, &o, arrival, false);
+		launch_copy(e, iov, n, o, arrival, false);
 	return done;
 }
 
@@ -359,28 +298,6 @@ static void reap_completions(struct vnic_end *e)
 		xmit_dev_tx_wake(e->dev, 0);
 }
 
-/* Hands one arrived frame to the stack; its record is spare again. */
-static void receive_frame(struct vnic_end *e, struct vnic_frame *f)
-{
-	xmit_skb *skb;
-
-	if (f->pieces) {
-		int used = 0;
-		skb = xmit_skb_rx_buffers(e->dev, f->iov, f->pieces, 0, f->len, &used);
-		if (used < f->pieces)
-			xmit_rx_buffers_free(e->dev, f->iov + used, f->pieces - used);
-	} else {
-		skb = xmit_skb_rx_copy(e->dev, f->data, f->len);
-	}
-	if (skb) {
-		xmit_skb_set_offload(skb, &f->offload);
-		frame_put(e, f);
-		xmit_dev_receive(e->dev, 0, skb);
-	} else {
-		frame_put(e, f);
-	}
-}
-
 static struct vnic_frame *arrived(struct vnic_end *e)
 {
 	if (list_empty(&e->in_flight))
@@ -401,7 +318,8 @@ static int vnic_poll(xmit_dev *dev, unsigned queue, int budget)
 	reap_completions(e);
 	while (n < budget && (f = arrived(e))) {
 		list_del_init(&f->list);
-		receive_frame(e, f);
+		frame_put(e, f);
+		xmit_dev_receive(e->dev, 0, f->skb);
 		n++;
 	}
 	return n;
@@ -444,7 +362,8 @@ static void drop_in_flight(struct vnic_end *e)
 
 	list_for_each_entry_safe(f, next, &e->in_flight, list) {
 		list_del_init(&f->list);
-		frame_drop(e, f);
+		xmit_skb_rx_free(e->dev, f->skb);
+		frame_put(e, f);
 	}
 }
 

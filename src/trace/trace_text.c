@@ -25,6 +25,7 @@ struct walk {
 	const struct trace *t;
 	uint64_t cookie;
 	uint64_t oldest, transmit, gso, complete, ack; /* indices of records; gso UINT64_MAX: not cut in software */
+	uint64_t copied;                               /* the first byte's copy; UINT64_MAX: not in the ring */
 	struct range whole, piece;                     /* the segment; what is followed once it was cut */
 	FILE *out;
 	uint64_t first_ns, last_ns;
@@ -139,6 +140,46 @@ static void print_hop(struct walk *w, const struct trace_record *r)
 	w->hops++;
 }
 
+/* The hops of a user's call before any skb is touched. */
+static bool is_user_call(unsigned point)
+{
+	return point == TP_outside_stack || point == TP_vfs_write || point == TP_sock_write_iter || point == TP_sock_sendmsg ||
+	       point == TP_inet_sendmsg || point == TP_tcp_sendmsg;
+}
+
+static bool of_segment(const struct walk *w, const struct trace_record *r, struct range x)
+{
+	return !r->rx_id && (uint32_t)r->cookie == (uint32_t)w->cookie && overlaps(r, x);
+}
+
+/*
+ * A writer may have asked before the send buffer had room: such calls name the same bytes and took none.  The walk starts with the
+ * call that brought the segment's first bytes, found from the copy backwards, and leaves out the calls that follow.
+ */
+static uint64_t find_first_call(struct walk *w)
+{
+	w->copied = find(w, TP_skb_copy_to_page_nocache, w->whole, w->oldest, w->transmit);
+	if (w->copied == w->transmit)
+		w->copied = UINT64_MAX; /* too old for the ring, or copied to the linear area */
+	uint64_t i = w->copied == UINT64_MAX ? w->transmit : w->copied, first = i;
+	bool called = false;
+	while (i-- > w->oldest) {
+		const struct trace_record *r = at(w->t, i);
+		if (!of_segment(w, r, w->whole))
+			continue;
+		bool top = r->point == TP_vfs_write || r->point == TP_outside_stack;
+		if (called && !is_user_call(r->point))
+			break;
+		if (called && r->point != TP_outside_stack && at(w->t, first)->point <= r->point)
+			break; /* the call before this one */
+		called |= is_user_call(r->point);
+		first = i;
+		if (top && r->point == TP_outside_stack)
+			break;
+	}
+	return first;
+}
+
 /* Prints the records of [from, to) whose direction is one of `directions` and which belong to the segment. */
 static void print_section(struct walk *w, const char *title, const char *directions, uint64_t from, uint64_t to)
 {
@@ -147,9 +188,11 @@ static void print_section(struct walk *w, const char *title, const char *directi
 	for (uint64_t i = from; i < MIN(to, w->t->head); i++) {
 		const struct trace_record *r = at(w->t, i);
 		char d = trace_point_direction(r->point);
-		if (r->point >= TP_MAX || (d != directions[0] && d != directions[1]) || r->rx_id || (uint32_t)r->cookie != (uint32_t)w->cookie)
+		if (r->point >= TP_MAX || (d != directions[0] && d != directions[1]))
 			continue;
-		if (!overlaps(r, w->gso != UINT64_MAX && i > w->gso ? w->piece : w->whole))
+		if (!of_segment(w, r, w->gso != UINT64_MAX && i > w->gso ? w->piece : w->whole))
+			continue;
+		if (i > w->copied && is_user_call(r->point))
 			continue;
 		if (!titled)
 			fprintf(w->out, "%s\n", title);
@@ -184,7 +227,7 @@ int trace_print_walk(struct net *net, uint64_t cookie, uint32_t from, FILE *out)
 	fprintf(out, "socket %" PRIu64 ", bytes %" PRIu32 " to %" PRIu32 " of the stream (%" PRIu32 " bytes)\n", cookie, w.whole.seq, w.whole.end,
 		w.whole.end - w.whole.seq);
 	fprintf(out, "%12s %12s  %-4s %-40s %8s\n", "us", "delta", "id", "function", "bytes");
-	print_section(&w, "down", "DE", w.oldest, w.complete);
+	print_section(&w, "down", "DE", find_first_call(&w), w.complete);
 	print_section(&w, "completion", "CC", w.transmit, w.complete + AFTER_COMPLETION);
 	print_ack(&w);
 	return w.hops;

@@ -87,16 +87,3 @@ csum32 csum_partial_copy(const void *src, void *dst, size_t n, csum32 sum)
 	}
 	return sum;
 }
-
-uint16_t ip_fast_csum(const void *iph, unsigned ihl)
-{
-	const uint8_t *p = iph;
-	uint64_t s = 0;
-
-	for (unsigned i = 0; i < ihl; i++) {
-		uint32_t w;
-		memcpy(&w, p + 4 * i, sizeof(w));
-		s += w;
-	}
-	return csum_fold(fold64(s));
-}

@@ -53,8 +53,22 @@ static inline uint16_t csum_tcpudp_magic(be32 saddr, be32 daddr, uint32_t len, u
 {
 	return csum_fold(csum_tcpudp_nofold(saddr, daddr, len, proto, sum));
 }
-/* IPv4 header checksum over ihl 32-bit words; 0 when the stored checksum is right. */
-uint16_t ip_fast_csum(const void *iph, unsigned ihl);
+/* IPv4 header checksum over ihl (at least 5) 32-bit words; 0 when the stored checksum is right. */
+static inline uint16_t ip_fast_csum(const void *iph, unsigned ihl)
+{
+	const uint8_t *p = iph;
+	uint32_t w[5];
+	uint64_t s;
+
+	memcpy(w, p, sizeof(w));
+	s = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
+	for (unsigned i = 5; i < ihl; i++) {
+		memcpy(w, p + 4 * i, sizeof(w[0]));
+		s += w[0];
+	}
+	s = (s & 0xffffffffu) + (s >> 32);
+	return csum_fold(csum_add((csum32)s, (csum32)(s >> 32)));
+}
 /* RFC 1624: the stored checksum *sum after a 16- or 32-bit field changed. */
 static inline void csum_replace2(uint16_t *sum, be16 from, be16 to)
 {
