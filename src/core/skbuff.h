@@ -90,16 +90,18 @@ struct sk_buff {
 
 	uint32_t len;                        /* all bytes: linear + frags + frag_list */
 	uint32_t data_len;                   /* bytes not in the linear area */
-	uint16_t mac_len;
-	uint16_t queue_mapping;
-	uint32_t hash;                       /* flow hash, 0: not computed */
-
+	/* How this struct and its head are held; stays with them. */
 	uint8_t cloned : 1;                  /* head may be shared: look at dataref */
 	uint8_t fclone : 2;                  /* SKB_FCLONE_* */
 	uint8_t nohdr : 1;
+	uint8_t head_frag : 1;
+	uint8_t peeked : 1;
+	uint8_t small_head : 1;              /* head comes from skb_small_cache */
+	uint8_t alloc_reserve : 1;           /* allocated with MEM_RESERVE */
+
+	/* What the packet is, from here to trace_rx_id: goes along to the segments and copies of it (skb_copy_description). */
 	uint8_t ip_summed : 2;
 	uint8_t csum_valid : 1;
-	uint8_t head_frag : 1;
 	uint8_t pkt_type : 3;
 	uint8_t ignore_df : 1;               /* fragment although DF is set */
 	uint8_t ooo_okay : 1;
@@ -107,14 +109,14 @@ struct sk_buff {
 	uint8_t l4_hash : 1;
 	uint8_t rerouted : 1;                /* IPSKB_REROUTED: POST_ROUTING is skipped */
 	uint8_t encap_hdr_csum : 1;
-	uint8_t peeked : 1;
 	uint8_t from_vnic_fault : 1;
 	uint8_t is_retrans : 1;              /* trace: TCP sent this before */
-	uint8_t small_head : 1;              /* head comes from skb_small_cache */
-	uint8_t alloc_reserve : 1;           /* allocated with MEM_RESERVE */
 	uint8_t gro_flush : 1;
 	uint8_t tx_tapped : 1;               /* the device's tap saw it already: it is sent again after a busy driver */
 
+	uint16_t mac_len;
+	uint16_t queue_mapping;
+	uint32_t hash;                       /* flow hash, 0: not computed */
 	be16 protocol;                       /* EtherType */
 	uint16_t transport_header;           /* offsets from head; 0xffff: not set */
 	uint16_t network_header;

@@ -299,8 +299,9 @@ static bool header_predicted(struct tcp_sock *tp, const struct sk_buff *skb, con
 {
 	const struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 
+	/* An ACK of the past takes the slow path, which refuses data with one that is too old (RFC 5961 5.2). */
 	return tp->pred_flags && (tcp_flag_word(th) & cpu_to_be32(TCP_HP_BITS)) == tp->pred_flags && cb->seq == tp->rcv_nxt &&
-	       !seq_after(cb->ack_seq, tp->snd_nxt) && predict_timestamp(tp, th);
+	       seq_between(cb->ack_seq, tp->snd_una, tp->snd_nxt) && predict_timestamp(tp, th);
 }
 
 /* We send, the peer acknowledges. Consumes skb. */

@@ -103,11 +103,12 @@ int tcp_recv_iov(struct sock *sk, struct iovec *iov, int max)
 	skb = tcp_recv_skb(sk, tp->copied_seq, &offset);
 	if (!skb)
 		return why_nothing(sk);
-	p.skip = offset;
-	for (; skb != (struct sk_buff *)&sk->sk_receive_queue; skb = skb->next) {
+	/* What came out of order may overlap: an skb can begin before its predecessor ends. */
+	for (uint32_t seq = tp->copied_seq; skb != (struct sk_buff *)&sk->sk_receive_queue; skb = skb->next) {
+		p.skip = seq - TCP_SKB_CB(skb)->seq;
 		if (!add_skb(&p, skb))
 			break;
-		p.skip = 0;
+		seq = TCP_SKB_CB(skb)->end_seq;
 	}
 	return p.n; /* none: the FIN is what is left */
 }

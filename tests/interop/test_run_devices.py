@@ -70,13 +70,13 @@ def tun_attached(world):
     world.sh("ip", "addr", "add", "198.18.6.1/24", "dev", "tun6")
     world.sh("ip", "link", "set", "tun6", "up")
     both_ways(world, "198.18.6.1", "--dev", "tun:tun6", "--addr", "198.18.6.2/24")
-    r = world.sh(XMIT, "run", "--dev", "tun:tun6", "--host-addr", "198.18.6.1/24", "--addr", "198.18.6.2/24", "--", "true", ok=(2,))
+    r = world.sh(XMIT, "run", "--dev", "tun:tun6", "--host-addr", "198.18.6.1/24", "--addr", "198.18.6.2/24", "--", "true", ok=(125,))
     expect("--host-addr" in r.stderr, f"with --host-addr for an interface that exists xmit said: {r.stderr}")
-    r = world.sh(XMIT, "run", "--dev", "tap:tun6", "--addr", "198.18.6.2/24", "--", "true", ok=(2,))
+    r = world.sh(XMIT, "run", "--dev", "tap:tun6", "--addr", "198.18.6.2/24", "--", "true", ok=(125,))
     expect("not a tap" in r.stderr, f"for a TUN named as a TAP xmit said: {r.stderr}")
     p = world.start(XMIT, "run", "--dev", "tun:tun6", "--addr", "198.18.6.2/24", "--", "sleep", "60")
     wait_for(lambda: "LOWER_UP" in world.sh("ip", "link", "show", "tun6").stdout, 5, "the first is attached")
-    r = world.sh(XMIT, "run", "--dev", "tun:tun6", "--addr", "198.18.6.2/24", "--", "true", ok=(2,))
+    r = world.sh(XMIT, "run", "--dev", "tun:tun6", "--addr", "198.18.6.2/24", "--", "true", ok=(125,))
     expect("in use" in r.stderr, f"for an interface in use xmit said: {r.stderr}")
     world.stop(p)
     world.sh("ip", "tuntap", "del", "dev", "tun6", "mode", "tun")
@@ -181,10 +181,10 @@ def rootless_packet(world):
 @case("without root and without a namespace: the message says what to do", needs=["setpriv"], only_xmit=True)
 def no_permission(world):
     for dev in ("tap:t0", "tun:t0"):
-        r = as_nobody(world, "xmit", "run", "--dev", dev, "--addr", "198.18.1.2/24", "--", "true", ok=(2,))
+        r = as_nobody(world, "xmit", "run", "--dev", dev, "--addr", "198.18.1.2/24", "--", "true", ok=(125,))
         for word in ("permission", "unshare -Urn", "ip tuntap add", "passt"):
             expect(word in r.stderr, f"for {dev} the message lacks '{word}': {r.stderr}")
-    r = as_nobody(world, "xmit", "run", "--dev", "packet:lo", "--addr", "198.18.1.2/24", "--", "true", ok=(2,))
+    r = as_nobody(world, "xmit", "run", "--dev", "packet:lo", "--addr", "198.18.1.2/24", "--", "true", ok=(125,))
     expect("permission" in r.stderr and "unshare -Urn" in r.stderr, f"for packet: xmit said: {r.stderr}")
 
 
@@ -228,7 +228,7 @@ def passt(world):
 @case("--dev passt: the message when passt is not there", needs=["setpriv"], only_xmit=True)
 def no_passt(world):
     (world.work / "empty").mkdir()
-    r = as_nobody(world, "PATH=" + str(world.work / "empty"), str(world.work / "nobody" / "xmit"), "run", "--dev", "passt", "--", "/bin/true", ok=(2,))
+    r = as_nobody(world, "PATH=" + str(world.work / "empty"), str(world.work / "nobody" / "xmit"), "run", "--dev", "passt", "--", "/bin/true", ok=(125,))
     expect("not installed" in r.stderr, f"xmit said: {r.stderr}")
 
 

@@ -135,7 +135,7 @@ def memory(world):
 def name(world):
     p = world.start_over("sleep", "60", options=["--name", "one"])
     wait_for(lambda: "@xmit/one" in open("/proc/net/unix").read(), 5, "the name is taken")
-    r = world.sh(XMIT, "run", "--name", "one", "--", "true", ok=(2,))
+    r = world.sh(XMIT, "run", "--name", "one", "--", "true", ok=(125,))
     expect("one" in r.stderr and "runs already" in r.stderr, f"xmit said: {r.stderr}")
     world.sh(XMIT, "run", "--name", "two", "--", "true")
     world.alive(p)
@@ -144,7 +144,8 @@ def name(world):
 # --- bad options ----------------------------------------------------------------------------------------------------------
 
 
-BAD = [  # options, a word that the message must have
+# Options, a word that the message must have.  The status is 125, as of env(1) and timeout(1): the command's own are below.
+BAD = [
     (["--dev"], "--dev"), (["--dev", "tap"], "tap:"), (["--dev", "tap:"], "name"), (["--dev", "tap:a-name-of-too-many-letters"], "15"),
     (["--dev", "wire:x"], "passt"), (["--dev", "tap:x0"], "--addr"), (["--dev", "tap:x0", "--addr", "192.0.2.2"], "prefix length"),
     (["--dev", "tap:x0", "--addr", "192.0.2.2/33"], "32"), (["--dev", "tap:x0", "--addr", "192.0.2.2/24x"], "prefix length"),
@@ -161,17 +162,17 @@ BAD = [  # options, a word that the message must have
 ]
 
 
-@case("bad options: a message that says what would be right, exit status 2", seconds=30, only_xmit=True)
+@case("bad options: a message that says what would be right, exit status 125", seconds=30, only_xmit=True)
 def bad_options(world):
     wrong = []
     for options, word in BAD:
         r = world.sh(XMIT, "run", *options, "--", "echo", "ran", ok=None)
         said = r.stderr.strip()
-        if r.returncode != 2 or r.stdout or word not in said or not said.startswith("xmit: "):
+        if r.returncode != 125 or r.stdout or word not in said or not said.startswith("xmit: "):
             wrong.append(f"{' '.join(options)}: status {r.returncode}, '{said}{r.stdout.strip()}'")
     for words, word in (([], "usage"), (["run"], "command is missing"), (["run", "--"], "no command"), (["ran"], "run"), (["help", "fly"], "fly")):
         r = world.sh(XMIT, *words, ok=None)
-        if r.returncode != 2 or word not in r.stderr or r.stdout:
+        if r.returncode != 125 or word not in r.stderr or r.stdout:
             wrong.append(f"xmit {' '.join(words)}: status {r.returncode}, '{r.stderr.strip()}'")
     expect(not wrong, "; ".join(wrong))
 
@@ -223,7 +224,7 @@ def signal_in_call(world):
 
 @case("xmit under xmit says that it cannot", only_xmit=True)
 def nested(world):
-    r = world.over(XMIT, "run", "--", "true", ok=(2,))
+    r = world.over(XMIT, "run", "--", "true", ok=(125,))
     expect("xmit inside xmit" in r.stderr, f"xmit said: {r.stderr}")
 
 

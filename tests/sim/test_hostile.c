@@ -132,6 +132,7 @@ struct field {
 	bool keep_sums;         /* the field is a sum itself, or ahead of all sums */
 	const char *reason;
 	uint32_t from, to;      /* values tried: from ... to, by steps that make at most 300 */
+	bool relative;          /* the values are added to the one that would be right */
 };
 
 enum { IP_AT = WIRE_AT_IP, L4_AT = WIRE_AT_L4 };
@@ -186,7 +187,8 @@ static const struct field fields[] = {
 	{TCP_DATA, "TCP flags: SYN", L4_AT + 13, 1, 0xff, false, "TCP_INVALID_SYN", 0x12, 0x13},
 	{TCP_DATA, "TCP sequence number before the window", L4_AT + 4, 2, 0xffff, false, "TCP_OLD_SEQUENCE", 0x8001, 0xffff},
 	{TCP_DATA, "TCP sequence number beyond the window", L4_AT + 4, 2, 0xffff, false, "TCP_INVALID_SEQUENCE", 0x0100, 0x7000},
-	{TCP_DATA, "TCP acknowledgment number of the past", L4_AT + 8, 1, 0xff, false, NULL, 1, 1}, /* offset from what was sent */
+	{TCP_DATA, "TCP acknowledgment number of the past", L4_AT + 8, 2, 0xffff, false, "TCP_TOO_OLD_ACK", 0x8001, 0xfff0, true},
+	{TCP_DATA, "TCP acknowledgment number of what was not sent", L4_AT + 8, 2, 0xffff, false, "TCP_ACK_UNSENT_DATA", 0x0010, 0x7ff0, true},
 	{TCP_DATA, "TCP destination port", L4_AT + 2, 2, 0xffff, false, "NO_SOCKET", 81, 0xffff},
 	{TCP_DATA, "TCP source port", L4_AT, 2, 0xffff, false, NULL, 4001, 0xffff},
 	{TCP_SYN, "TCP destination port", L4_AT + 2, 2, 0xffff, false, "NO_SOCKET", 0, 79},
@@ -201,6 +203,8 @@ static void put_field(uint8_t *f, const struct field *d, uint32_t value)
 
 	while (!(d->mask >> shift & 1))
 		shift++;
+	if (d->relative)
+		value += (old & d->mask) >> shift;
 	value = (old & ~d->mask) | (value << shift & d->mask);
 	if (d->width == 1)
 		f[d->at] = (uint8_t)value;
