@@ -39,15 +39,19 @@ struct head {
 	bool small;
 };
 
-static bool head_alloc(struct net *net, size_t room, enum mem_prio prio, struct head *h)
+static __attribute__((noinline)) struct head large_head_alloc(struct net *net, size_t room, enum mem_prio prio)
 {
-	if (likely(room <= SMALL_HEAD_END)) {
-		*h = (struct head){kmem_cache_alloc(net->skb_small_cache, prio), SMALL_HEAD_END, SMALL_HEAD_BYTES, true};
-	} else {
-		size_t bytes = net_alloc_size(ALIGN_UP(room, (size_t)8) + sizeof(struct skb_shared_info));
-		*h = (struct head){net_alloc(net, bytes, prio), (uint32_t)(bytes - sizeof(struct skb_shared_info)), (uint32_t)bytes, false};
-	}
-	return h->mem != NULL;
+	size_t bytes = net_alloc_size(ALIGN_UP(room, (size_t)8) + sizeof(struct skb_shared_info));
+
+	return (struct head){net_alloc(net, bytes, prio), (uint32_t)(bytes - sizeof(struct skb_shared_info)), (uint32_t)bytes, false};
+}
+
+/* mem is NULL where there is no memory. */
+static inline struct head head_alloc(struct net *net, size_t room, enum mem_prio prio)
+{
+	if (likely(room <= SMALL_HEAD_END))
+		return (struct head){kmem_cache_alloc(net->skb_small_cache, prio), SMALL_HEAD_END, SMALL_HEAD_BYTES, true};
+	return large_head_alloc(net, room, prio);
 }
 
 static void head_free(struct net *net, uint8_t *head, bool small)
@@ -58,7 +62,7 @@ static void head_free(struct net *net, uint8_t *head, bool small)
 		net_free(net, head);
 }
 
-static void head_set(struct sk_buff *skb, const struct head *h)
+static inline void head_set(struct sk_buff *skb, const struct head *h)
 {
 	skb->head = h->mem;
 	skb->end = h->end;
@@ -72,13 +76,15 @@ struct sk_buff *alloc_skb(struct net *net, unsigned headroom, unsigned size, uns
 {
 	enum mem_prio prio = flags & SKB_ALLOC_RESERVE ? MEM_RESERVE : MEM_NORMAL;
 	bool fclone = flags & SKB_ALLOC_FCLONE;
-	struct sk_buff *skb = kmem_cache_alloc(fclone ? net->skb_fclone_cache : net->skb_cache, prio);
+	struct kmem_cache *cache = fclone ? net->skb_fclone_cache : net->skb_cache;
+	struct sk_buff *skb = kmem_cache_alloc(cache, prio);
 	struct head h;
 
 	if (unlikely(!skb))
 		return NULL;
-	if (unlikely(!head_alloc(net, (size_t)headroom + size, prio, &h))) {
-		kmem_cache_free(fclone ? net->skb_fclone_cache : net->skb_cache, skb);
+	h = head_alloc(net, (size_t)headroom + size, prio);
+	if (unlikely(!h.mem)) {
+		kmem_cache_free(cache, skb);
 		return NULL;
 	}
 	memset(skb, 0, not_constant(offsetof(struct sk_buff, tail)));
@@ -250,20 +256,14 @@ static void move_headers(struct sk_buff *skb, int by)
 /* Everything that says what the packet is, from `from` to the newly allocated n with its own head. */
 static void copy_description(struct sk_buff *n, const struct sk_buff *from)
 {
-	struct sk_buff own = *n;
 	struct skb_shared_info *si = skb_shinfo(n), *from_si = skb_shinfo(from);
 
-	memcpy(&n->net, &from->net, offsetof(struct sk_buff, users) - offsetof(struct sk_buff, net));
-	n->sk = NULL;
-	n->destructor = NULL;
-	n->len = own.len;
-	n->data_len = own.data_len;
-	n->truesize = own.truesize;
-	n->cloned = 0;
-	n->fclone = own.fclone;
-	n->peeked = 0;
-	n->small_head = own.small_head;
-	n->alloc_reserve = own.alloc_reserve;
+	skb_copy_description(n, from);
+	memcpy(n->cb, from->cb, sizeof(n->cb));
+	n->dev = from->dev;
+	n->tstamp_ns = from->tstamp_ns;
+	n->nf_ct = from->nf_ct;
+	n->dst = from->dst;
 	if (n->dst)
 		dst_hold(n->dst);
 	move_headers(n, (int)skb_headroom(n) - (int)skb_headroom(from));
@@ -339,7 +339,8 @@ int pskb_expand_head(struct sk_buff *skb, unsigned headroom, unsigned tailroom, 
 	ASSERT(!skb_shared(skb));
 	shift = headroom > old_headroom ? headroom - old_headroom : 0;
 	tailroom = MAX(tailroom, skb->data_len ? 0 : MIN(skb->end - skb->tail, 128u));
-	if (!head_alloc(skb->net, (size_t)shift + skb->tail + tailroom, prio, &h))
+	h = head_alloc(skb->net, (size_t)shift + skb->tail + tailroom, prio);
+	if (!h.mem)
 		return -ENOMEM;
 	/* What lies before data may be headers already read (mac_header, network_header): it moves along. */
 	memcpy(h.mem + shift, skb->head, skb->tail);

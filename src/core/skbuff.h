@@ -99,7 +99,8 @@ struct sk_buff {
 	uint8_t small_head : 1;              /* head comes from skb_small_cache */
 	uint8_t alloc_reserve : 1;           /* allocated with MEM_RESERVE */
 
-	/* What the packet is, from here to trace_rx_id: goes along to the segments and copies of it (skb_copy_description). */
+	/* What the packet is, from here to trace_rx_id: the segments and copies of it have the same (skb_copy_description). */
+	be16 protocol;                       /* EtherType */
 	uint8_t ip_summed : 2;
 	uint8_t csum_valid : 1;
 	uint8_t pkt_type : 3;
@@ -116,13 +117,12 @@ struct sk_buff {
 
 	uint16_t mac_len;
 	uint16_t queue_mapping;
-	uint32_t hash;                       /* flow hash, 0: not computed */
-	be16 protocol;                       /* EtherType */
 	uint16_t transport_header;           /* offsets from head; 0xffff: not set */
 	uint16_t network_header;
 	uint16_t mac_header;
 	uint16_t csum_start;                 /* offset from head, CHECKSUM_PARTIAL */
 	uint16_t csum_offset;                /* from csum_start */
+	uint32_t hash;                       /* flow hash, 0: not computed */
 	csum32 csum;
 	uint32_t priority;                   /* for the qdisc: 0 to 15 select a band, else class ids */
 	uint32_t mark;
@@ -251,6 +251,11 @@ static inline uint8_t *skb_network_header(const struct sk_buff *s) { return s->h
 static inline uint8_t *skb_transport_header(const struct sk_buff *s) { return s->head + s->transport_header; }
 static inline int skb_network_offset(const struct sk_buff *s) { return (int)(skb_network_header(s) - s->data); }
 static inline int skb_transport_offset(const struct sk_buff *s) { return (int)(skb_transport_header(s) - s->data); }
+
+static inline void skb_copy_description(struct sk_buff *to, const struct sk_buff *from)
+{
+	memcpy(&to->protocol, &from->protocol, offsetof(struct sk_buff, truesize) - offsetof(struct sk_buff, protocol));
+}
 
 /* --- frags ------------------------------------------------------------------------------------------------- */
 

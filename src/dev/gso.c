@@ -14,109 +14,89 @@
 #include "core/dst.h"
 #include "dev/netdev_internal.h"
 
-/* Where in the payload of a packet we are: in the linear part (frag -1) or a frag, of the packet itself or of one on its frag_list. */
+/* Where in a packet we are: `left` bytes at `at` of one piece, a frag or the linear area of the packet or of one on its frag_list. */
 struct cursor {
-	const struct sk_buff *skb;
-	int frag;
-	uint32_t off;  /* within that piece */
+	const struct sk_buff *first, *skb;
+	uint8_t *at;
+	uint32_t left;
+	unsigned next;            /* frag of skb that follows this piece */
+	struct frag_owner *owner; /* NULL: a linear area */
 };
 
-static uint32_t piece_len(const struct cursor *c)
+/* On to the next piece that holds bytes; false at the end of the packet. */
+static bool next_piece(struct cursor *c)
 {
-	return c->frag < 0 ? skb_headlen(c->skb) : skb_shinfo(c->skb)->frags[c->frag].len;
-}
+	do {
+		const struct skb_shared_info *si = skb_shinfo(c->skb);
 
-/* Steps over pieces that are used up; false at the end of the packet. */
-static bool settle(struct cursor *c, const struct sk_buff *first)
-{
-	while (c->off >= piece_len(c)) {
-		c->off -= piece_len(c);
-		if (++c->frag < skb_shinfo(c->skb)->nr_frags)
+		if (c->next < si->nr_frags) {
+			const struct skb_frag *f = &si->frags[c->next++];
+
+			c->at = f->addr;
+			c->left = f->len;
+			c->owner = f->owner;
 			continue;
-		/* frag_list hangs on the first skb only. */
-		c->skb = c->skb == first ? skb_shinfo(first)->frag_list : c->skb->next;
+		}
+		c->skb = c->skb == c->first ? si->frag_list : c->skb->next; /* frag_list hangs on the first skb only */
 		if (!c->skb)
 			return false;
-		c->frag = -1;
-	}
+		c->next = 0;
+		c->at = c->skb->data;
+		c->left = skb_headlen(c->skb);
+		c->owner = NULL;
+	} while (!c->left);
 	return true;
+}
+
+static inline uint32_t take_piece(struct cursor *c, uint32_t n)
+{
+	n = MIN(n, c->left);
+	c->at += n;
+	c->left -= n;
+	return n;
 }
 
 /* Shares the next n bytes into seg; false, with nothing changed, when a part lies in a linear area or the frags do not suffice. */
-static bool share(struct sk_buff *seg, struct cursor *from, const struct sk_buff *first, uint32_t n)
+static bool share(struct sk_buff *seg, struct cursor *c, uint32_t n)
 {
 	struct skb_shared_info *si = skb_shinfo(seg);
-	struct cursor c = *from;
+	struct cursor before = *c;
 
 	while (n) {
-		const struct skb_frag *f;
+		uint8_t *at;
 		uint32_t take;
 
-		if (!settle(&c, first) || c.frag < 0 || si->nr_frags == MAX_SKB_FRAGS)
+		if ((!c->left && !next_piece(c)) || !c->owner || si->nr_frags == MAX_SKB_FRAGS)
 			goto undo;
-		f = &skb_shinfo(c.skb)->frags[c.frag];
-		take = MIN(n, f->len - c.off);
-		frag_owner_get(f->owner);
-		skb_add_frag(seg, f->addr + c.off, take, f->owner);
-		c.off += take;
+		at = c->at;
+		take = take_piece(c, n);
+		frag_owner_get(c->owner);
+		skb_add_frag(seg, at, take, c->owner);
 		n -= take;
 	}
-	*from = c;
+	seg->truesize += seg->data_len;
 	return true;
 
 undo:
-	while (si->nr_frags) {
-		const struct skb_frag *f = &si->frags[--si->nr_frags];
-
-		seg->len -= f->len;
-		seg->data_len -= f->len;
-		frag_owner_put(f->owner);
-	}
+	*c = before;
+	while (si->nr_frags)
+		frag_owner_put(si->frags[--si->nr_frags].owner);
+	seg->len -= seg->data_len;
+	seg->data_len = 0;
 	return false;
 }
 
 /* Copies the next n bytes behind the headers of seg, which is linear and has the room. */
-static void copy(struct sk_buff *seg, struct cursor *c, const struct sk_buff *first, uint32_t n)
+static void copy(struct sk_buff *seg, struct cursor *c, uint32_t n)
 {
-	first->net->copied.gso += n;
-	while (n && settle(c, first)) {
-		const uint8_t *p = c->frag < 0 ? c->skb->data : skb_shinfo(c->skb)->frags[c->frag].addr;
-		uint32_t take = MIN(n, piece_len(c) - c->off);
+	seg->net->copied.gso += n;
+	while (n && (c->left || next_piece(c))) {
+		const uint8_t *at = c->at;
+		uint32_t take = take_piece(c, n);
 
-		memcpy(skb_put(seg, take), p + c->off, take);
-		c->off += take;
+		memcpy(skb_put(seg, take), at, take);
 		n -= take;
 	}
-}
-
-/* What every segment has in common with the packet it was cut from; shift is how much further right in its head seg begins. */
-static void copy_metadata(struct sk_buff *seg, const struct sk_buff *skb, int shift)
-{
-	seg->dev = skb->dev;
-	seg->dst = skb->dst ? dst_hold(skb->dst) : NULL;
-	seg->skb_mstamp_ns = skb->skb_mstamp_ns;
-	memcpy(seg->cb, skb->cb, sizeof(seg->cb));
-	seg->mac_len = skb->mac_len;
-	seg->queue_mapping = skb->queue_mapping;
-	seg->hash = skb->hash;
-	seg->l4_hash = skb->l4_hash;
-	seg->ip_summed = skb->ip_summed;
-	seg->pkt_type = skb->pkt_type;
-	seg->ignore_df = skb->ignore_df;
-	seg->rerouted = skb->rerouted;
-	seg->is_retrans = skb->is_retrans;
-	seg->tx_tapped = skb->tx_tapped;
-	seg->protocol = skb->protocol;
-	seg->mac_header = (uint16_t)(skb->mac_header + shift);
-	seg->network_header = (uint16_t)(skb->network_header + shift);
-	seg->transport_header = (uint16_t)(skb->transport_header + shift);
-	seg->csum_start = (uint16_t)(skb->csum_start + shift);
-	seg->csum_offset = skb->csum_offset;
-	seg->priority = skb->priority;
-	seg->mark = skb->mark;
-	seg->skb_iif = skb->skb_iif;
-	seg->trace_cookie = skb->trace_cookie;
-	seg->trace_rx_id = skb->trace_rx_id;
 }
 
 struct cut {                      /* one call of skb_segment */
@@ -127,43 +107,59 @@ struct cut {                      /* one call of skb_segment */
 	bool share;               /* payload may stay in frags */
 };
 
-/* The segment of the next n bytes at c; done bytes of payload lie before it.  NULL: no memory. */
-static struct sk_buff *cut_one(const struct cut *cut, struct cursor *c, uint32_t done, uint32_t n)
+/* An skb with a copy of the headers and room for n bytes behind them.  NULL: no memory. */
+static struct sk_buff *with_headers(const struct cut *cut, uint32_t n)
 {
-	const struct sk_buff *skb = cut->skb;
-	struct sk_buff *seg = NULL;
+	struct sk_buff *seg = alloc_skb(cut->skb->net, cut->headroom, cut->header_len + n, 0);
+
+	if (likely(seg))
+		memcpy(skb_put(seg, cut->header_len), cut->header, cut->header_len);
+	return seg;
+}
+
+/* The segment of the next n bytes at c, with nothing but its bytes.  NULL: no memory. */
+static struct sk_buff *cut_one(const struct cut *cut, struct cursor *c, uint32_t n)
+{
+	struct sk_buff *seg;
 
 	if (likely(cut->share)) {
-		seg = alloc_skb(skb->net, cut->headroom, cut->header_len, 0);
+		seg = with_headers(cut, 0);
 		if (unlikely(!seg))
 			return NULL;
-		memcpy(skb_put(seg, cut->header_len), cut->header, cut->header_len);
-		if (unlikely(!share(seg, c, skb, n))) {
-			skb_consume(seg);
-			seg = NULL;
-		} else {
-			seg->truesize += n;
-		}
+		if (likely(share(seg, c, n)))
+			return seg;
+		skb_consume(seg);
 	}
-	if (!seg) {
-		seg = alloc_skb(skb->net, cut->headroom, cut->header_len + n, 0);
-		if (unlikely(!seg))
-			return NULL;
-		memcpy(skb_put(seg, cut->header_len), cut->header, cut->header_len);
-		copy(seg, c, skb, n);
-	}
-	copy_metadata(seg, skb, (int)(skb_headroom(seg)) - (int)(cut->header - skb->head));
-	seg->trace_seq = skb->trace_seq + done;
-	seg->trace_end = seg->trace_seq + n;
+	seg = with_headers(cut, n);
+	if (likely(seg))
+		copy(seg, c, n);
 	return seg;
+}
+
+/* What every segment has in common with the packet. */
+static void describe(struct sk_buff *seg, const struct sk_buff *from)
+{
+	seg->dev = from->dev;
+	seg->dst = from->dst ? dst_hold(from->dst) : NULL;
+	seg->skb_mstamp_ns = from->skb_mstamp_ns;
+	memcpy(seg->cb, from->cb, sizeof(seg->cb));
+	skb_copy_description(seg, from);
+}
+
+/* The header offsets of the packet are those of its head; in that of a segment they lie `shift` bytes further right. */
+static void shift_headers(struct sk_buff *seg, int shift)
+{
+	seg->mac_header = (uint16_t)(seg->mac_header + shift);
+	seg->network_header = (uint16_t)(seg->network_header + shift);
+	seg->transport_header = (uint16_t)(seg->transport_header + shift);
+	seg->csum_start = (uint16_t)(seg->csum_start + shift);
 }
 
 struct sk_buff *skb_segment(struct sk_buff *skb, unsigned hdr_len, uint32_t features, int *err)
 {
-	const uint8_t *header;
 	unsigned mss = skb_shinfo(skb)->gso_size;
 	struct sk_buff *head = NULL, **tail = &head;
-	struct cursor c = {.skb = skb, .frag = -1, .off = hdr_len};
+	const uint8_t *header;
 	uint32_t payload, done = 0;
 
 	*err = -EINVAL;
@@ -175,15 +171,21 @@ struct sk_buff *skb_segment(struct sk_buff *skb, unsigned hdr_len, uint32_t feat
 		.skb = skb, .header = header, .header_len = (unsigned)(skb->data - header) + hdr_len,
 		.headroom = skb->dev ? LL_RESERVED_SPACE(skb->dev) : MAX_HEADER, .share = features & XMIT_F_SG,
 	};
+	struct cursor c = {.first = skb, .skb = skb, .at = skb->data + hdr_len, .left = skb_headlen(skb) - hdr_len};
 	cut.headroom = ALIGN_UP(cut.headroom + skb->mac_len, 16u) - skb->mac_len; /* the network header is aligned */
 	while (done < payload) {
 		uint32_t n = MIN(mss, payload - done);
-		struct sk_buff *seg = cut_one(&cut, &c, done, n);
+		struct sk_buff *seg = cut_one(&cut, &c, n);
 
 		if (unlikely(!seg)) {
 			*err = -ENOMEM;
 			goto free_segments;
 		}
+		describe(seg, done ? head : skb);
+		if (!done)
+			shift_headers(seg, (int)cut.headroom - (int)(header - skb->head));
+		seg->trace_seq = skb->trace_seq + done;
+		seg->trace_end = seg->trace_seq + n;
 		*tail = seg;
 		tail = &seg->next;
 		done += n;

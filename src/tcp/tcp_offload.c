@@ -34,23 +34,22 @@ static void make_partial(struct sk_buff *skb)
 	skb->ip_summed = CHECKSUM_PARTIAL;
 }
 
-static int mend_segment(struct sk_buff *seg, uint32_t seq, uint8_t clear, uint32_t old_len, uint32_t features)
+static void mend_segment(struct sk_buff *seg, uint32_t seq, uint8_t clear, uint16_t check)
 {
 	struct tcphdr *th = tcp_hdr(seg);
-	uint32_t len = seg->len - (uint32_t)skb_transport_offset(seg);
 
 	th->seq = cpu_to_be32(seq);
 	th->flags &= (uint8_t)~clear;
-	th->check = adjust_pseudo_len(th->check, old_len, len);
-	return features & XMIT_F_CSUM ? 0 : skb_checksum_help(seg);
+	th->check = check;
 }
 
 static struct sk_buff *tcp4_gso_segment(struct sk_buff *skb, uint32_t features, int *err)
 {
 	struct sk_buff *segs, *seg;
 	const struct tcphdr *th;
-	uint32_t seq, old_len = skb->len, mss = skb_shinfo(skb)->gso_size;
+	uint32_t seq, mss = skb_shinfo(skb)->gso_size;
 	unsigned hdr_len;
+	uint16_t check;
 
 	*err = -EINVAL;
 	if (!pskb_may_pull(skb, sizeof(*th)))
@@ -62,24 +61,16 @@ static struct sk_buff *tcp4_gso_segment(struct sk_buff *skb, uint32_t features, 
 		make_partial(skb);
 	seq = be32_to_cpu(tcp_hdr(skb)->seq);
 	segs = skb_segment(skb, hdr_len, features, err);
+	check = adjust_pseudo_len(tcp_hdr(skb)->check, skb->len, hdr_len + mss); /* all but the last are of the same length */
 	for (seg = segs; seg; seg = seg->next, seq += mss) {
 		uint8_t clear = seg == segs ? 0 : TCPHDR_CWR;
-		if (seg->next)
+		if (likely(seg->next))
 			clear |= TCPHDR_FIN | TCPHDR_PSH;
-		*err = mend_segment(seg, seq, clear, old_len, features);
-		if (unlikely(*err))
-			goto free_segments;
+		else
+			check = adjust_pseudo_len(tcp_hdr(skb)->check, skb->len, seg->len - (uint32_t)skb_transport_offset(seg));
+		mend_segment(seg, seq, clear, check);
 	}
 	return segs;
-
-free_segments: /* no drops: the caller drops the packet that they are parts of */
-	while (segs) {
-		seg = segs->next;
-		segs->next = NULL;
-		skb_consume(segs);
-		segs = seg;
-	}
-	return NULL;
 }
 
 /* --- merging --------------------------------------------------------------------------------------------------------------------- */
