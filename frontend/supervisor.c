@@ -177,11 +177,25 @@ static uint64_t next_look(const struct supervisor *sup)
 	return t;
 }
 
+/* A connection that the program closed, and whose bytes are still in the placeholder. */
+static bool draining(const struct supervisor *sup)
+{
+	const struct object *o;
+
+	if (!list_empty(&sup->closing) || !list_empty(&sup->work))
+		return true;
+	list_for_each_entry(o, &sup->all, all_node)
+		if (o->kind == OBJ_STREAM && o->state == ST_LINKED && o->hup)
+			return true;
+	return false;
+}
+
 static void wait_for_events(struct supervisor *sup, bool more)
 {
 	struct epoll_event ev[64];
 	struct timespec ts = { 0, 0 }, *timeout = &ts;
-	uint64_t next = more || sup->ending || !list_empty(&sup->work) ? 0 : next_look(sup);
+	bool ended = sup->until_ns != XMIT_NEVER && !draining(sup); /* this round was the last */
+	uint64_t next = more || sup->ending || ended || !list_empty(&sup->work) ? 0 : next_look(sup);
 
 	if (next == XMIT_NEVER)
 		timeout = NULL;
@@ -211,19 +225,6 @@ static void round_once(struct supervisor *sup)
 }
 
 /* --- the end --- */
-
-/* A connection that the program closed, and whose bytes are still in the placeholder. */
-static bool draining(const struct supervisor *sup)
-{
-	const struct object *o;
-
-	if (!list_empty(&sup->closing) || !list_empty(&sup->work))
-		return true;
-	list_for_each_entry(o, &sup->all, all_node)
-		if (o->kind == OBJ_STREAM && o->state == ST_LINKED && o->hup)
-			return true;
-	return false;
-}
 
 static void finish(struct supervisor *sup)
 {

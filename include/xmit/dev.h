@@ -25,7 +25,7 @@ enum {
 	XMIT_F_CSUM = 1 << 1,        /**< completes TCP and UDP checksums (csum_start, csum_offset) */
 	XMIT_F_TSO = 1 << 2,         /**< cuts TCP super-segments (needs SG and CSUM) */
 	XMIT_F_RXCSUM = 1 << 3,      /**< may say that it verified checksums */
-	XMIT_F_GRO = 1 << 4,         /**< the stack merges received segments */
+	XMIT_F_GRO = 1 << 4,         /**< the stack merges received segments: every device but loopback has it, until switched off */
 	XMIT_F_LOOPBACK = 1 << 5,    /**< never leaves the host: checksums need not be computed */
 	XMIT_F_LLTX = 1 << 6,        /**< no queueing discipline by default (noqueue) */
 	XMIT_F_TSO6 = 1 << 7,        /**< the same for IPv6 */

@@ -135,14 +135,21 @@ static void account_freed(struct mem *m, uint32_t index, uint32_t pages)
 		timer_mod(m->net, &m->discard_timer, m->net->now_ns + DISCARD_PERIOD_NS);
 }
 
+static struct page *take_granted(struct mem *m, unsigned order, enum mem_prio prio)
+{
+	if (m->free_pages < (1u << order) + (prio == MEM_RESERVE ? 0 : m->reserve_pages))
+		return NULL;
+	return take_block(m, order);
+}
+
 struct page *buddy_alloc(struct mem *m, unsigned order, enum mem_prio prio, enum page_type type, enum page_content *content)
 {
 	uint32_t pages = 1u << order;
-	struct page *pg = NULL;
+	struct page *pg = take_granted(m, order, prio);
 
-	if (m->free_pages >= pages + (prio == MEM_RESERVE ? 0 : m->reserve_pages))
-		pg = take_block(m, order);
-	if (!pg)
+	if (unlikely(!pg) && slab_reclaim(m))
+		pg = take_granted(m, order, prio);
+	if (unlikely(!pg))
 		return NULL;
 	uint32_t index = (uint32_t)(pg - m->pages);
 	if (content)

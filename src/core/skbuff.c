@@ -12,9 +12,11 @@
  */
 #include "core/skbuff.h"
 #include "core/dst.h"
+#include "core/mem_internal.h"
 #include <errno.h>
 
 enum { SMALL_HEAD_BYTES = 768, SMALL_HEAD_END = SMALL_HEAD_BYTES - (int)sizeof(struct skb_shared_info) };
+enum { AT_HAND = 256 }; /* freed skbs that are kept: as many as a device has descriptors */
 static_assert(SMALL_HEAD_END >= MAX_TCP_HEADER + 64, "a bare TCP segment fits a small head");
 static_assert(SMALL_HEAD_END >= SKB_RX_COPYBREAK + 64, "a small received frame fits a small head");
 
@@ -33,6 +35,33 @@ static inline size_t not_constant(size_t n)
 
 /* --- allocation -------------------------------------------------------------------------------------------- */
 
+/* The allocator's fast path, inline. */
+static inline void *take(struct kmem_cache *c, enum mem_prio prio)
+{
+	void *obj = cache_take(c);
+
+	return likely(obj) ? obj : kmem_cache_alloc(c, prio);
+}
+
+static inline void leave(struct kmem_cache *c, void *obj)
+{
+	if (unlikely(!cache_leave(c, obj)))
+		kmem_cache_free(c, obj);
+}
+
+/* As a string instruction or a call this would cost more than the stores do. */
+static inline void zero_struct(struct sk_buff *skb)
+{
+	enum { BYTES = offsetof(struct sk_buff, truesize), STEP = 64 };
+	uint8_t *p = (uint8_t *)skb;
+	static_assert(BYTES >= 3 * STEP && BYTES <= 4 * STEP, "four overlapping steps");
+
+	memset(p, 0, STEP);
+	memset(p + STEP, 0, STEP);
+	memset(p + 2 * STEP, 0, STEP);
+	memset(p + BYTES - STEP, 0, STEP);
+}
+
 struct head {
 	uint8_t *mem;
 	uint32_t end, bytes;
@@ -50,14 +79,14 @@ static __attribute__((noinline)) struct head large_head_alloc(struct net *net, s
 static inline struct head head_alloc(struct net *net, size_t room, enum mem_prio prio)
 {
 	if (likely(room <= SMALL_HEAD_END))
-		return (struct head){kmem_cache_alloc(net->skb_small_cache, prio), SMALL_HEAD_END, SMALL_HEAD_BYTES, true};
+		return (struct head){take(net->skb_small_cache, prio), SMALL_HEAD_END, SMALL_HEAD_BYTES, true};
 	return large_head_alloc(net, room, prio);
 }
 
 static void head_free(struct net *net, uint8_t *head, bool small)
 {
 	if (likely(small))
-		kmem_cache_free(net->skb_small_cache, head);
+		leave(net->skb_small_cache, head);
 	else
 		net_free(net, head);
 }
@@ -77,7 +106,7 @@ struct sk_buff *alloc_skb(struct net *net, unsigned headroom, unsigned size, uns
 	enum mem_prio prio = flags & SKB_ALLOC_RESERVE ? MEM_RESERVE : MEM_NORMAL;
 	bool fclone = flags & SKB_ALLOC_FCLONE;
 	struct kmem_cache *cache = fclone ? net->skb_fclone_cache : net->skb_cache;
-	struct sk_buff *skb = kmem_cache_alloc(cache, prio);
+	struct sk_buff *skb = take(cache, prio);
 	struct head h;
 
 	if (unlikely(!skb))
@@ -87,7 +116,7 @@ struct sk_buff *alloc_skb(struct net *net, unsigned headroom, unsigned size, uns
 		kmem_cache_free(cache, skb);
 		return NULL;
 	}
-	memset(skb, 0, not_constant(offsetof(struct sk_buff, tail)));
+	zero_struct(skb);
 	skb->net = net;
 	if (fclone) {
 		skb->fclone = SKB_FCLONE_ORIG;
@@ -127,7 +156,7 @@ static void free_struct(struct sk_buff *skb)
 
 	switch (skb->fclone) {
 	case SKB_FCLONE_UNAVAILABLE:
-		kmem_cache_free(net->skb_cache, skb);
+		leave(net->skb_cache, skb);
 		return;
 	case SKB_FCLONE_ORIG:
 		pair = container_of(skb, struct skb_pair, skb);
@@ -137,7 +166,7 @@ static void free_struct(struct sk_buff *skb)
 		break;
 	}
 	if (--pair->refs == 0)
-		kmem_cache_free(net->skb_fclone_cache, pair);
+		leave(net->skb_fclone_cache, pair);
 }
 
 static void run_destructor(struct sk_buff *skb)
@@ -413,10 +442,14 @@ int skb_init(struct net *net)
 	net->skb_cache = kmem_cache_create(net, "sk_buff", sizeof(struct sk_buff), 8);
 	net->skb_fclone_cache = kmem_cache_create(net, "sk_buff pair", sizeof(struct skb_pair), 8);
 	net->skb_small_cache = kmem_cache_create(net, "small head", SMALL_HEAD_BYTES, 16);
-	if (net->skb_cache && net->skb_fclone_cache && net->skb_small_cache)
-		return 0;
-	skb_exit(net);
-	return -ENOMEM;
+	if (!net->skb_cache || !net->skb_fclone_cache || !net->skb_small_cache) {
+		skb_exit(net);
+		return -ENOMEM;
+	}
+	kmem_cache_keep(net->skb_cache, AT_HAND);
+	kmem_cache_keep(net->skb_fclone_cache, AT_HAND);
+	kmem_cache_keep(net->skb_small_cache, AT_HAND);
+	return 0;
 }
 
 void skb_exit(struct net *net)

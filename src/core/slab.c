@@ -6,6 +6,9 @@
  * that an object never used costs no resident memory.  Slabs with room stand in the cache's partial list, the one last
  * freed into first; full ones in none.  A slab that becomes empty is given back unless it is the only one with room:
  * that is the one spare per cache, which keeps a single object that comes and goes from moving pages.
+ *
+ * A cache whose objects come and go in bursts may keep some freed ones at hand (kmem_cache_keep), whatever slab they are of: taking and
+ * leaving one of these touches no slab.  They go back to their slabs when an allocation of pages would fail (slab_reclaim).
  */
 #include "core/mem_internal.h"
 
@@ -63,25 +66,15 @@ struct kmem_cache *kmem_cache_create(struct net *net, const char *name, size_t s
 	return c;
 }
 
-static __attribute__((noinline, cold)) void slab_release(struct kmem_cache *c, struct page *pg)
+static void slab_release(struct kmem_cache *c, struct page *pg)
 {
 	list_del_init(&pg->list);
 	c->slabs--;
 	buddy_free(c->mem, pg);
 }
 
-void kmem_cache_destroy(struct kmem_cache *c)
-{
-	if (!c)
-		return;
-	ASSERT(c->live == 0);
-	while (!list_empty(&c->partial))
-		slab_release(c, list_first_entry(&c->partial, struct page, list));
-	c->in_use = false;
-}
-
 /* The slab to take an object from where none has room yet, NULL: no memory. */
-static __attribute__((noinline, cold)) struct page *slab_grow(struct kmem_cache *c, enum mem_prio prio)
+static struct page *slab_grow(struct kmem_cache *c, enum mem_prio prio)
 {
 	struct page *pg = buddy_alloc(c->mem, c->order, prio, PAGE_SLAB, NULL);
 
@@ -96,51 +89,97 @@ static __attribute__((noinline, cold)) struct page *slab_grow(struct kmem_cache 
 	return pg;
 }
 
-static inline void *count_out(struct kmem_cache *c, struct page *pg, void *obj)
+static struct page *slab_of(const struct kmem_cache *c, void *obj)
 {
-	mem_unpoison(obj, c->size);
-	if (unlikely(++pg->inuse == c->per_slab))
-		list_del_init(&pg->list);
-	c->live++;
-	c->mem->allocs++;
-	return obj;
+	uint8_t *slab = (uint8_t *)((uintptr_t)obj & c->slab_mask);
+	struct page *pg = &c->mem->pages[page_index(c->mem, slab)];
+
+	DEBUG_ASSERT(pg->type == PAGE_SLAB && pg->cache == c && pg->inuse > 0);
+	DEBUG_ASSERT(((uint8_t *)obj - slab) % c->stride == 0);
+	return pg;
 }
 
-/* No freed object is at hand: one is carved, from a new slab where none has room; or a test wants a failure. */
-static __attribute__((noinline)) void *carve(struct kmem_cache *c, enum mem_prio prio)
+static void *slab_alloc(struct kmem_cache *c, enum mem_prio prio)
 {
-	struct mem *m = c->mem;
-	struct page *pg = NULL;
+	struct page *pg = list_empty(&c->partial) ? slab_grow(c, prio) : list_first_entry(&c->partial, struct page, list);
 	void *obj;
 
-	if (!mem_fault_injected(m))
-		pg = list_empty(&c->partial) ? slab_grow(c, prio) : list_first_entry(&c->partial, struct page, list);
-	if (!pg) {
-		m->failures++;
+	if (unlikely(!pg))
 		return NULL;
-	}
 	obj = pg->freelist;
-	if (obj) {
+	if (likely(obj)) {
 		mem_unpoison(obj, c->size);
 		pg->freelist = *(void **)obj;
 	} else {
-		obj = (uint8_t *)page_address(m, pg) + (size_t)pg->carved++ * c->stride;
+		obj = (uint8_t *)page_address(c->mem, pg) + (size_t)pg->carved++ * c->stride;
+		mem_unpoison(obj, c->size);
 	}
-	return count_out(c, pg, obj);
+	if (unlikely(++pg->inuse == c->per_slab))
+		list_del_init(&pg->list);
+	return obj;
+}
+
+static void slab_free(struct kmem_cache *c, void *obj)
+{
+	struct page *pg = slab_of(c, obj);
+
+	*(void **)obj = pg->freelist;
+	pg->freelist = obj;
+	mem_poison(obj, c->size);
+	if (unlikely(pg->inuse-- == c->per_slab))
+		list_add(&pg->list, &c->partial);
+	if (unlikely(!pg->inuse) && !(pg->list.next == &c->partial && pg->list.prev == &c->partial))
+		slab_release(c, pg);
+}
+
+/* --- objects at hand ----------------------------------------------------------------------------------------------- */
+
+enum { KEEP_ARENA_SHARE = 64 }; /* one cache keeps at most this part of the arena */
+
+void kmem_cache_keep(struct kmem_cache *c, unsigned objects)
+{
+	size_t most = ((size_t)c->mem->nr_pages << PAGE_SHIFT) / KEEP_ARENA_SHARE / c->stride;
+
+	c->kept_max = (uint32_t)MIN((size_t)objects, most);
+}
+
+static void give_back_kept(struct kmem_cache *c)
+{
+	while (c->kept)
+		slab_free(c, cache_unkeep(c));
+}
+
+bool slab_reclaim(struct mem *m)
+{
+	uint32_t before = m->free_pages;
+
+	for (unsigned i = 0; i < MAX_CACHES; i++)
+		if (m->caches[i].in_use)
+			give_back_kept(&m->caches[i]);
+	return m->free_pages != before;
+}
+
+static __attribute__((noinline)) void *alloc_slow(struct kmem_cache *c, enum mem_prio prio)
+{
+	struct mem *m = c->mem;
+	void *obj = NULL;
+
+	if (!mem_fault_injected(m))
+		obj = c->kept ? cache_unkeep(c) : slab_alloc(c, prio);
+	if (unlikely(!obj)) {
+		m->failures++;
+		return NULL;
+	}
+	c->live++;
+	m->allocs++;
+	return obj;
 }
 
 void *kmem_cache_alloc(struct kmem_cache *c, enum mem_prio prio)
 {
-	struct page *pg = list_first_entry(&c->partial, struct page, list);
-	void *obj;
+	void *obj = cache_take(c);
 
-	/* The order of these tests matters: without a slab pg is none. */
-	if (unlikely(c->mem->fail_nth || list_empty(&c->partial) || !pg->freelist))
-		return carve(c, prio);
-	obj = pg->freelist;
-	mem_unpoison(obj, c->size);
-	pg->freelist = *(void **)obj;
-	return count_out(c, pg, obj);
+	return likely(obj) ? obj : alloc_slow(c, prio);
 }
 
 void *kmem_cache_zalloc(struct kmem_cache *c, enum mem_prio prio)
@@ -154,19 +193,21 @@ void *kmem_cache_zalloc(struct kmem_cache *c, enum mem_prio prio)
 
 void kmem_cache_free(struct kmem_cache *c, void *obj)
 {
-	struct mem *m = c->mem;
-	uint8_t *slab = (uint8_t *)((uintptr_t)obj & c->slab_mask);
-	struct page *pg = &m->pages[page_index(m, slab)];
-
-	DEBUG_ASSERT(pg->type == PAGE_SLAB && pg->cache == c && pg->inuse > 0);
-	DEBUG_ASSERT(((uint8_t *)obj - slab) % c->stride == 0);
-	*(void **)obj = pg->freelist;
-	pg->freelist = obj;
-	mem_poison(obj, c->size);
+	DEBUG_ASSERT(slab_of(c, obj));
+	if (cache_leave(c, obj))
+		return;
 	c->live--;
-	m->frees++;
-	if (unlikely(pg->inuse-- == c->per_slab))
-		list_add(&pg->list, &c->partial);
-	if (unlikely(!pg->inuse) && !(pg->list.next == &c->partial && pg->list.prev == &c->partial))
-		slab_release(c, pg);
+	c->mem->frees++;
+	slab_free(c, obj);
+}
+
+void kmem_cache_destroy(struct kmem_cache *c)
+{
+	if (!c)
+		return;
+	ASSERT(c->live == 0);
+	give_back_kept(c);
+	while (!list_empty(&c->partial))
+		slab_release(c, list_first_entry(&c->partial, struct page, list));
+	c->in_use = false;
 }

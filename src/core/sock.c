@@ -50,7 +50,7 @@ static void wake_nobody(struct sock *sk, unsigned poll_mask)
 	(void)poll_mask;
 }
 
-struct sock *sk_alloc(struct net *net, struct proto *prot, uint16_t family)
+struct sock *sk_alloc(struct net *net, const struct proto *prot, uint16_t family)
 {
 	struct sock *sk = object_alloc(net, prot->obj_size, MEM_NORMAL);
 	struct proto_mem *pm;

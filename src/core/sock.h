@@ -49,7 +49,7 @@ struct sock {
 	struct hlist_node sk_node;          /* in the protocol's connection or port hash */
 	struct hlist_node sk_bind_node;     /* in the bind bucket's list of owners */
 	struct net *sk_net;
-	struct proto *sk_prot;
+	const struct proto *sk_prot;
 	uint16_t sk_family;                 /* AF_INET, AF_INET6 (v4-mapped until IPv6 is there) */
 	uint8_t sk_state;                   /* TCP_* */
 	uint8_t sk_reuse : 1, sk_reuseport : 1, sk_shutdown : 2, sk_no_check_rx : 1;
@@ -173,7 +173,7 @@ struct proto_mem {
 /* --- life ------------------------------------------------------------------------------------------------- */
 
 /* Zeroed sock of prot->obj_size with the fields of this header set up; refcnt 1.  NULL: no memory. */
-struct sock *sk_alloc(struct net *net, struct proto *prot, uint16_t family);
+struct sock *sk_alloc(struct net *net, const struct proto *prot, uint16_t family);
 /* Copy of a listening sock for a new connection: queues empty, refcnt 2 as Linux, not hashed, orphan.  NULL: no memory. */
 struct sock *sk_clone(const struct sock *sk, enum mem_prio prio);
 static inline void sock_hold(struct sock *sk) { sk->sk_refcnt++; }

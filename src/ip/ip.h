@@ -94,7 +94,7 @@ bool ip_mc_sf_allow(const struct sock *sk, be32 loc_addr, be32 rmt_addr, int dif
 /* Groups left, IP_OPTIONS freed: from inet_release(), before the last reference of a socket goes. */
 void ip_sock_release(struct sock *sk);
 
-extern struct proto raw_prot, ping_prot;
+extern const struct proto raw_prot, ping_prot;
 
 static inline int ip_select_ttl(const struct inet_sock *inet, const struct dst_entry *dst, const struct net *net)
 {

@@ -141,6 +141,8 @@ static int read_route(const struct xmit_route *in, struct fib_config *cfg)
 	cfg->metrics[RTAX_INITRWND] = r.initrwnd;
 	cfg->metrics[RTAX_HOPLIMIT] = r.hoplimit;
 	cfg->metrics[RTAX_RTO_MIN] = r.rto_min_ms;
+	if (r.rto_min_ms) /* TCP heeds it only when it is locked, as iproute2 does */
+		cfg->metrics[RTAX_LOCK] |= 1u << RTAX_RTO_MIN;
 	cfg->scope = default_scope(cfg);
 	return 0;
 }

@@ -263,7 +263,7 @@ static int ping_getsockopt(struct sock *sk, int level, int name, void *val, sock
 	return level == IPPROTO_IP ? ip_getsockopt(sk, name, val, len) : -ENOPROTOOPT;
 }
 
-struct proto ping_prot = {
+const struct proto ping_prot = {
 	.name = "PING",
 	.type = SOCK_DGRAM,
 	.protocol = IPPROTO_ICMP,

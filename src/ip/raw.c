@@ -313,7 +313,7 @@ static int raw_getsockopt(struct sock *sk, int level, int name, void *val, sockl
 	return 0;
 }
 
-struct proto raw_prot = {
+const struct proto raw_prot = {
 	.name = "RAW",
 	.type = SOCK_RAW,
 	.obj_size = sizeof(struct raw_sock),

@@ -22,7 +22,7 @@ struct rtable {
 	be32 rt_src;             /* source address that the route chose */
 	uint32_t rt_pmtu;        /* learnt path MTU, bytes; 0: the device's */
 	bool rt_mtu_locked;
-	struct list_head rt_list; /* every live route of the instance (ip_private.routes) */
+	struct list_head rt_list; /* every live route of the instance (route.c) */
 };
 static inline struct rtable *dst_rtable(const struct dst_entry *d) { return (struct rtable *)d; }
 static inline struct rtable *skb_rtable(const struct sk_buff *skb) { return dst_rtable(skb->dst); }

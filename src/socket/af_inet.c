@@ -12,7 +12,7 @@
 /* What socket(family, type, protocol) may ask for, in the order in which it is looked for. */
 static const struct inet_protosw {
 	uint16_t family, type, protocol; /* protocol IPPROTO_IP: any */
-	struct proto *prot;
+	const struct proto *prot;
 	const struct proto_ops *ops;
 } inetsw[] = {
 	{AF_INET, SOCK_STREAM, IPPROTO_TCP, &tcp_prot, &inet_stream_ops},

@@ -149,7 +149,7 @@ void inet_csk_destroy_sock(struct sock *sk)
 
 static struct proto_mem *tcp_proto_mem(struct net *net) { return net->tcp ? &net->tcp->mem : NULL; }
 
-struct proto tcp_prot = {
+const struct proto tcp_prot = {
 	.name = "TCP",
 	.type = SOCK_STREAM,
 	.protocol = IPPROTO_TCP,

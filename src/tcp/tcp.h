@@ -5,7 +5,7 @@
 
 #include "core/sock.h"
 
-extern struct proto tcp_prot;
+extern const struct proto tcp_prot;
 
 int tcp_init(struct net *net);
 void tcp_exit(struct net *net); /* all connections are gone without a word to their peers */

@@ -402,7 +402,7 @@ struct request_sock {
 	struct hlist_node hash;       /* same place as sk_node */
 	struct list_head queue_node;  /* in the listener's SYN queue (sk NULL, oldest first) or accept queue (sk set) */
 	struct net *net;
-	struct proto *prot;
+	const struct proto *prot;
 	uint16_t family;
 	uint8_t state;                /* TCP_NEW_SYN_RECV, same place as sk_state */
 	uint8_t num_timeout;
@@ -435,7 +435,7 @@ struct tcp_timewait_sock {
 	struct hlist_node hash;
 	struct hlist_node bind_node;  /* same place as sk_bind_node */
 	struct net *net;
-	struct proto *prot;
+	const struct proto *prot;
 	uint16_t family;
 	uint8_t state;                /* TCP_TIME_WAIT */
 	uint8_t substate;             /* TCP_FIN_WAIT2 or TCP_TIME_WAIT */

@@ -9,7 +9,7 @@
  * (a read() of a front end); it may stop early.
  *
  * Pushing: more than half the largest window ever seen queued since the last push (forced_push), or this full skb is all that waits
- * (tcp_push_one), else at the end of the call, unless MSG_MORE or TCP_CORK.  Every road leads to tcp_write_xmit() (tcp_output.c).
+ * (tcp_push_one), else at the end of the call, unless MSG_MORE, TCP_CORK or autocorking.  Every road leads to tcp_write_xmit() (tcp_output.c).
  *
  * No room: what is queued is pushed, then the call waits as SO_SNDTIMEO and MSG_DONTWAIT say (tcp_stream.c).
  */
@@ -49,7 +49,23 @@ static void tcp_mark_push(struct tcp_sock *tp, struct sk_buff *skb)
 
 static bool forced_push(const struct tcp_sock *tp) { return seq_after(tp->write_seq, tp->pushed_seq + (tp->max_window >> 1)); }
 
-static void tcp_push(struct sock *sk, unsigned flags, int mss_now, int nonagle)
+/*
+ * Autocorking: more of this socket still lies in qdisc or ring, so a small skb may grow until the completion (tcp_wfree) sends it.
+ * True: it waits.
+ */
+static bool should_autocork(struct sock *sk, const struct sk_buff *skb, int size_goal)
+{
+	if ((int)skb->len >= size_goal || !sock_net(sk)->tcp->sysctl_tcp_autocorking || TCP_SKB_CB(skb)->eor)
+		return false;
+	if (tcp_rtx_queue_empty(sk) || sk->sk_wmem_alloc <= skb->truesize || !tcp_sk(sk)->active)
+		return false;
+	if (!(sk->sk_tsq_flags & TSQ_THROTTLED))
+		NET_INC_STATS(sock_net(sk), TCPAutoCorking);
+	sk->sk_tsq_flags |= TSQ_THROTTLED;
+	return true;
+}
+
+static void tcp_push(struct sock *sk, unsigned flags, int mss_now, int nonagle, int size_goal)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	struct sk_buff *skb = tcp_write_queue_tail(sk);
@@ -61,6 +77,8 @@ static void tcp_push(struct sock *sk, unsigned flags, int mss_now, int nonagle)
 		tcp_mark_push(tp, skb);
 	if (flags & MSG_OOB)
 		tp->snd_up = tp->write_seq;
+	if (should_autocork(sk, skb, size_goal))
+		return;
 	if (flags & MSG_MORE)
 		nonagle = TCP_NAGLE_CORK;
 	__tcp_push_pending_frames(sk, (unsigned)mss_now, nonagle);
@@ -250,7 +268,7 @@ static int wait_for_room(struct send_call *c)
 
 	remove_empty_skb(c->sk);
 	if (c->copied)
-		tcp_push(c->sk, c->flags & ~(unsigned)MSG_MORE, c->mss_now, TCP_NAGLE_PUSH);
+		tcp_push(c->sk, c->flags & ~(unsigned)MSG_MORE, c->mss_now, TCP_NAGLE_PUSH, c->size_goal);
 	err = tcp_wait_memory(c->sk, &c->timeo_ns);
 	if (!err)
 		c->mss_now = tcp_send_mss(c->sk, &c->size_goal, c->flags);
@@ -314,7 +332,7 @@ ssize_t tcp_sendmsg(struct sock *sk, struct msghdr_k *msg)
 	err = send_loop(&c);
 	remove_empty_skb(sk);
 	if (c.copied) {
-		tcp_push(sk, c.flags, c.mss_now, tcp_sk(sk)->nonagle);
+		tcp_push(sk, c.flags, c.mss_now, tcp_sk(sk)->nonagle, c.size_goal);
 		return (ssize_t)c.copied;
 	}
 	return err ? tcp_stream_error(sk, err) : 0;

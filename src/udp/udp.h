@@ -5,7 +5,7 @@
 
 #include "ip/inet_sock.h"
 
-extern struct proto udp_prot;
+extern const struct proto udp_prot;
 int udp_init(struct net *net);
 void udp_exit(struct net *net);
 

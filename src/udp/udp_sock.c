@@ -76,7 +76,7 @@ static int udp_getsockopt(struct sock *sk, int level, int name, void *val, sockl
 /* A sock may outlive udp_exit(): its last packets are in a device's queue. */
 static struct proto_mem *udp_mem(struct net *net) { return net->udp ? &net->udp->mem : NULL; }
 
-struct proto udp_prot = {
+const struct proto udp_prot = {
 	.name = "UDP",
 	.type = SOCK_DGRAM,
 	.protocol = IPPROTO_UDP,

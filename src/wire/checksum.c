@@ -36,18 +36,20 @@ static inline csum32 fold64(uint64_t s)
 	return (csum32)s;
 }
 
-/* 64 bytes at p.  Compilers do not make a carry chain from C, which halves the instructions of a checksum. */
-static inline uint64_t add64_bytes(uint64_t s, const uint8_t *p)
+/* 128 bytes at p.  Compilers do not make a carry chain from C, which halves the instructions of a checksum. */
+static inline uint64_t add128_bytes(uint64_t s, const uint8_t *p)
 {
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__ILP32__) && !defined(CSUM_CHECKED_LOADS)
 	__asm__("addq 0(%1), %0\n\tadcq 8(%1), %0\n\tadcq 16(%1), %0\n\tadcq 24(%1), %0\n\t"
-		"adcq 32(%1), %0\n\tadcq 40(%1), %0\n\tadcq 48(%1), %0\n\tadcq 56(%1), %0\n\tadcq $0, %0"
+		"adcq 32(%1), %0\n\tadcq 40(%1), %0\n\tadcq 48(%1), %0\n\tadcq 56(%1), %0\n\t"
+		"adcq 64(%1), %0\n\tadcq 72(%1), %0\n\tadcq 80(%1), %0\n\tadcq 88(%1), %0\n\t"
+		"adcq 96(%1), %0\n\tadcq 104(%1), %0\n\tadcq 112(%1), %0\n\tadcq 120(%1), %0\n\tadcq $0, %0"
 		: "+r"(s)
-		: "r"(p), "m"(*(const uint8_t(*)[64])p)
+		: "r"(p), "m"(*(const uint8_t(*)[128])p)
 		: "cc");
 	return s;
 #else
-	for (int i = 0; i < 64; i += 8)
+	for (int i = 0; i < 128; i += 8)
 		s = add_carry(s, load64(p + i));
 	return s;
 #endif
@@ -58,8 +60,8 @@ csum32 csum_partial(const void *data, size_t n, csum32 sum)
 	const uint8_t *p = data;
 	uint64_t s = sum;
 
-	for (; n >= 64; p += 64, n -= 64)
-		s = add64_bytes(s, p);
+	for (; n >= 128; p += 128, n -= 128)
+		s = add128_bytes(s, p);
 	for (; n >= 8; p += 8, n -= 8)
 		s = add_carry(s, load64(p));
 	if (n) {

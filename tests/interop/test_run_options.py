@@ -222,6 +222,15 @@ def signal_in_call(world):
     expect(world.over("python3", "-uc", text, seconds=10).stdout == "alarm\n" * 3, "not all three calls were interrupted")
 
 
+@case("xmit ends with the command as soon as all is acknowledged", needs=["curl"], only_xmit=True)
+def prompt_end(world):
+    for _ in range(10):  # it would wait 5 s for what it believes unsent
+        world.over("curl", "-sS", "-o", "/dev/null", f"http://{PEER}/none", seconds=3)
+    udp = "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.sendto(b'x', ('198.18.0.1', 9))"
+    for _ in range(5):
+        world.over("python3", "-c", udp, seconds=3)
+
+
 @case("xmit under xmit says that it cannot", only_xmit=True)
 def nested(world):
     r = world.over(XMIT, "run", "--", "true", ok=(125,))
