@@ -3,9 +3,10 @@
  * load.c - the load of the benchmarks: one program over two socket interfaces, the kernel's and ours, so that both do the same work.
  *
  *	load STACK ROLE ...
- *	STACK: kernel | TAP,ADDR/PREFIX[,plain][,spin]		(plain: no offloads; spin: never sleep)
+ *	STACK: kernel | TAP,ADDR/PREFIX[,plain][,spin][,mem=MB]	(plain: no offloads; spin: never sleep; mem: the instance's cap)
  *	ROLE:  sink PORT | source PORT | echo PORT		servers, until killed
  *	       tx ADDR PORT SECONDS | rx ADDR PORT SECONDS	bulk to a sink, from a source
+ *	       many ADDR PORT SECONDS CONNECTIONS		bulk to a sink over all of them; also peak resident memory, KB
  *	       rpc ADDR PORT SECONDS CONNECTIONS		64-byte requests to an echo server
  *	       pingpong ADDR PORT SECONDS			one byte there and back
  *	       connect ADDR PORT SECONDS rst|fin		connections one after the other, 16 at a time
@@ -126,11 +127,14 @@ static void open_stack(char *spec)
 	}
 	char *tap = strtok(spec, ","), *cidr = strtok(NULL, ","), *flag;
 	struct xmit_tap_config c = {.size = sizeof(c), .ifname = tap};
+	struct xmit_config config = {.size = sizeof(config)};
 	while ((flag = strtok(NULL, ","))) {
 		c.no_offload |= !strcmp(flag, "plain");
 		spin |= !strcmp(flag, "spin");
+		if (!strncmp(flag, "mem=", 4))
+			config.memory_bytes = (size_t)atoi(flag + 4) << 20;
 	}
-	net = xmit_net_new(NULL);
+	net = xmit_net_new(&config);
 	xmit_dev *dev = net && cidr ? xmit_tap_new(net, &c) : NULL;
 	if (!dev || xmit_dev_up(dev) || xmit_addr_add_text(dev, cidr))
 		die("device");
@@ -283,6 +287,48 @@ static void open_all(const struct sockaddr_in *a, int *fds, int connections)
 	}
 }
 
+static long peak_resident_kb(void)
+{
+	char line[256];
+	long kb = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmHWM: %ld", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+static int many(const struct sockaddr_in *a, double seconds, int connections)
+{
+	static int fds[CONNECTIONS_MOST];
+	struct epoll_event ev[EVENTS];
+	double bytes = 0, least = 1e18, t;
+	static double of[1 << 20];
+
+	for (int i = 0; i < connections; i++)
+		fds[i] = connect_to(a, EPOLLOUT);
+	double start = now();
+	while ((t = now()) < start + seconds) {
+		int n = wait_events(ev, 100);
+		for (int i = 0; i < n; i++) {
+			ssize_t w = sk_send(ev[i].data.fd, buffer, BUFFER / 2);
+			if (w > 0) {
+				bytes += (double)w;
+				of[ev[i].data.fd] += (double)w;
+			} else if (w < 0 && errno != EAGAIN && errno != ENOTCONN && errno != ENOBUFS && errno != ENOMEM) {
+				die("send");
+			}
+		}
+	}
+	for (int i = 0; i < connections; i++)
+		least = of[fds[i]] < least ? of[fds[i]] : least;
+	printf("{\"bytes\": %.0f, \"least\": %.0f, \"seconds\": %.6f, \"rss_kb\": %ld}\n", bytes, least, t - start, peak_resident_kb());
+	return 0;
+}
+
 static int rpc(const struct sockaddr_in *a, double seconds, int connections)
 {
 	static int fds[CONNECTIONS_MOST], got[1 << 20];
@@ -391,6 +437,8 @@ int main(int argc, char **argv)
 	double seconds = atof(argv[5]);
 	if (!strcmp(argv[2], "tx") || !strcmp(argv[2], "rx"))
 		return bulk(&a, seconds, argv[2][0] == 't');
+	if (!strcmp(argv[2], "many") && argc == 7 && atoi(argv[6]) > 0 && atoi(argv[6]) <= CONNECTIONS_MOST)
+		return many(&a, seconds, atoi(argv[6]));
 	if (!strcmp(argv[2], "rpc") && argc == 7 && atoi(argv[6]) > 0 && atoi(argv[6]) <= CONNECTIONS_MOST)
 		return rpc(&a, seconds, atoi(argv[6]));
 	if (!strcmp(argv[2], "pingpong"))
@@ -399,6 +447,6 @@ int main(int argc, char **argv)
 		return connects(&a, seconds, !strcmp(argv[6], "rst"));
 usage:
 	fprintf(stderr, "usage: load kernel|TAP,ADDR/PREFIX[,plain][,spin] sink|source|echo PORT | tx|rx|pingpong ADDR PORT SECONDS |\n"
-			"       rpc ADDR PORT SECONDS CONNECTIONS | connect ADDR PORT SECONDS rst|fin\n");
+			"       rpc|many ADDR PORT SECONDS CONNECTIONS | connect ADDR PORT SECONDS rst|fin\n");
 	return 2;
 }

@@ -3,14 +3,12 @@
  * memory.c - what connections cost in memory.
  *
  *	memory idle N		bytes of the server's instance per idle established connection, N of them
- *	memory rss N		resident KB of this process with two instances and N bulk connections active over 1 % loss, cap 15 MB each
  */
 #include "sim.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static uint64_t used(xmit_net *net)
 {
@@ -54,51 +52,12 @@ static int idle(int n)
 	return 0;
 }
 
-static long resident_kb(const char *key)
-{
-	char line[256];
-	long kb = 0;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, strlen(key)))
-			kb = strtol(line + strlen(key), NULL, 10);
-	if (f)
-		fclose(f);
-	return kb;
-}
-
-/* One process, as an embedder's: the far ends' memory is measured before and taken off. */
-static int rss(int n)
-{
-	static struct sim_flow flows[1000];
-	struct xmit_vnic_config link = {.size = sizeof(link), .features = XMIT_F_SG | XMIT_F_CSUM | XMIT_F_RXCSUM | XMIT_F_GRO,
-					.delay_ns = 10 * SIM_MS, .rate_bps = 1000000000, .loss_ppm = 10000};
-	struct sim s;
-	struct xmit_memory m;
-
-	sim_init_pair_mem(&s, 1, &link, 15 << 20, 256 << 20);
-	for (int i = 0; i < n; i++)
-		sim_flow_start(&flows[i], &s, 0, 1, (uint16_t)(1000 + i), 1 << 30);
-	sim_run(&s, 5 * SIM_SEC);
-	uint64_t received = 0;
-	for (int i = 0; i < n; i++)
-		received += flows[i].received;
-	xmit_memory(s.host[0], &m);
-	printf("%d connections, %.1f MB carried: sender's instance peak %.2f MB of %.0f MB, process %ld KB (both instances)\n", n,
-	       (double)received / 1e6, (double)m.peak_bytes / 1e6, (double)m.cap_bytes / 1e6, resident_kb("VmHWM:"));
-	sim_exit(&s);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	int n = argc == 3 ? atoi(argv[2]) : 0;
 
 	if (n >= 1 && n <= 100000 && !strcmp(argv[1], "idle"))
 		return idle(n);
-	if (n >= 1 && n <= 1000 && !strcmp(argv[1], "rss"))
-		return rss(n);
-	fprintf(stderr, "usage: memory idle N | memory rss N   (N: 1 to 100000; rss: 1 to 1000)\n");
+	fprintf(stderr, "usage: memory idle N   (N: 1 to 100000)\n");
 	return 2;
 }

@@ -24,6 +24,7 @@
 
 #define EARLY_END_MS 100
 #define PASST_FD 3
+#define SOCKET_BYTES (4 << 20)
 
 __attribute__((noreturn)) static void exec_passt(int fd, int log, const struct cidr *addr, struct in_addr gateway, unsigned mtu)
 {
@@ -73,6 +74,14 @@ static bool still_runs(pid_t pid, int *status)
 	return n <= 0 || waitpid(pid, status, 0) != pid;
 }
 
+/* As much of it as net.core.wmem_max allows. */
+static void give_room(int fd)
+{
+	int bytes = SOCKET_BYTES;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 int passt_start(const struct cidr *addr, struct in_addr gateway, unsigned mtu, pid_t *pid)
 {
 	int pair[2], status = 0, log = memfd_create("passt", MFD_CLOEXEC);
@@ -82,6 +91,8 @@ int passt_start(const struct cidr *addr, struct in_addr gateway, unsigned mtu, p
 			close(log);
 		return complain("cannot start passt: %s", strerror(errno));
 	}
+	give_room(pair[0]);
+	give_room(pair[1]);
 	*pid = fork();
 	if (*pid == 0)
 		exec_passt(pair[1], log, addr, gateway, mtu);

@@ -18,7 +18,7 @@ struct walk {
 	unsigned offset, left, at; /* still to skip; still to visit; visited */
 };
 
-static inline int visit(struct walk *w, uint8_t *p, unsigned len)
+static ALWAYS_INLINE int visit(struct walk *w, uint8_t *p, unsigned len)
 {
 	if (w->offset >= len) {
 		w->offset -= len;
@@ -32,7 +32,7 @@ static inline int visit(struct walk *w, uint8_t *p, unsigned len)
 	return err;
 }
 
-static inline int walk_flat(const struct sk_buff *skb, struct walk *w)
+static ALWAYS_INLINE int walk_flat(const struct sk_buff *skb, struct walk *w)
 {
 	const struct skb_shared_info *si = skb_shinfo(skb);
 	int err = visit(w, skb->data, skb_headlen(skb));
@@ -43,7 +43,7 @@ static inline int walk_flat(const struct sk_buff *skb, struct walk *w)
 }
 
 /* Visits [offset, offset + n).  -EFAULT: the packet is shorter. */
-static inline int walk(const struct sk_buff *skb, unsigned offset, unsigned n, run_fn fn, void *ctx)
+static ALWAYS_INLINE int walk(const struct sk_buff *skb, unsigned offset, unsigned n, run_fn fn, void *ctx)
 {
 	struct walk w = {fn, ctx, offset, n, 0};
 	int err;
@@ -129,7 +129,7 @@ int skb_checksum_help(struct sk_buff *skb)
 }
 
 /* The pieces of one skb, without its frag_list, behind the n that iov holds already. */
-static int flat_to_iovec(const struct sk_buff *skb, struct iovec *iov, int n, int max)
+static ALWAYS_INLINE int flat_to_iovec(const struct sk_buff *skb, struct iovec *iov, int n, int max)
 {
 	const struct skb_shared_info *si = skb_shinfo(skb);
 

@@ -280,15 +280,10 @@ bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_trues
 	return true;
 }
 
-bool page_frag_refill(struct net *net, struct page_frag *pf, unsigned least, enum mem_prio prio)
+/* The page has no room, or there is none. */
+bool page_frag_refill_slow(struct net *net, struct page_frag *pf, unsigned least, enum mem_prio prio)
 {
-	if (pf->page) {
-		if (page_owner(net, pf->page)->refs == 1)
-			pf->offset = 0; /* nobody else holds any of it */
-		if (pf->offset + least <= pf->size)
-			return true;
-		page_frag_release(net, pf);
-	}
+	page_frag_release(net, pf);
 	unsigned order = net_under_memory_pressure(net) ? 0 : SKB_FRAG_PAGE_ORDER;
 	pf->page = page_alloc(net, order, prio);
 	if (!pf->page && order) {
@@ -297,8 +292,11 @@ bool page_frag_refill(struct net *net, struct page_frag *pf, unsigned least, enu
 	}
 	pf->size = (uint32_t)PAGE_SIZE << order;
 	pf->offset = 0;
-	if (pf->page && least <= pf->size)
-		return true;
+	if (pf->page) {
+		pf->owner = page_owner(net, pf->page);
+		if (least <= pf->size)
+			return true;
+	}
 	page_frag_release(net, pf);
 	return false;
 }
@@ -307,5 +305,5 @@ void page_frag_release(struct net *net, struct page_frag *pf)
 {
 	if (pf->page)
 		page_put(net, pf->page);
-	*pf = (struct page_frag){NULL, 0, 0};
+	*pf = (struct page_frag){.page = NULL};
 }

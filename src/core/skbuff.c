@@ -63,23 +63,21 @@ static inline void zero_struct(struct sk_buff *skb)
 }
 
 struct head {
-	uint8_t *mem;
-	uint32_t end, bytes;
-	bool small;
+	uint8_t *mem; /* NULL: no memory */
+	uint32_t end; /* bytes of room; the shared info follows */
 };
 
 static __attribute__((noinline)) struct head large_head_alloc(struct net *net, size_t room, enum mem_prio prio)
 {
 	size_t bytes = net_alloc_size(ALIGN_UP(room, (size_t)8) + sizeof(struct skb_shared_info));
 
-	return (struct head){net_alloc(net, bytes, prio), (uint32_t)(bytes - sizeof(struct skb_shared_info)), (uint32_t)bytes, false};
+	return (struct head){net_alloc(net, bytes, prio), (uint32_t)(bytes - sizeof(struct skb_shared_info))};
 }
 
-/* mem is NULL where there is no memory. */
 static inline struct head head_alloc(struct net *net, size_t room, enum mem_prio prio)
 {
 	if (likely(room <= SMALL_HEAD_END))
-		return (struct head){take(net->skb_small_cache, prio), SMALL_HEAD_END, SMALL_HEAD_BYTES, true};
+		return (struct head){take(net->skb_small_cache, prio), SMALL_HEAD_END};
 	return large_head_alloc(net, room, prio);
 }
 
@@ -91,44 +89,45 @@ static void head_free(struct net *net, uint8_t *head, bool small)
 		net_free(net, head);
 }
 
-static inline void head_set(struct sk_buff *skb, const struct head *h)
+static inline void head_set(struct sk_buff *skb, struct head h)
 {
-	skb->head = h->mem;
-	skb->end = h->end;
-	skb->small_head = h->small;
+	skb->head = h.mem;
+	skb->end = h.end;
+	skb->small_head = h.end == SMALL_HEAD_END; /* a large one has more room */
 	struct skb_shared_info *si = skb_shinfo(skb);
 	memset(si, 0, offsetof(struct skb_shared_info, frags));
 	si->dataref = 1;
 }
 
+static uint32_t truesize_of(struct head h) { return (uint32_t)(sizeof(struct sk_buff) + sizeof(struct skb_shared_info)) + h.end; }
+
 struct sk_buff *alloc_skb(struct net *net, unsigned headroom, unsigned size, unsigned flags)
 {
 	enum mem_prio prio = flags & SKB_ALLOC_RESERVE ? MEM_RESERVE : MEM_NORMAL;
-	bool fclone = flags & SKB_ALLOC_FCLONE;
-	struct kmem_cache *cache = fclone ? net->skb_fclone_cache : net->skb_cache;
+	struct kmem_cache *cache = flags & SKB_ALLOC_FCLONE ? net->skb_fclone_cache : net->skb_cache;
 	struct sk_buff *skb = take(cache, prio);
 	struct head h;
 
 	if (unlikely(!skb))
 		return NULL;
+	zero_struct(skb);
+	skb->net = net;
+	skb->users = 1;
+	skb->tail = headroom;
+	skb->alloc_reserve = prio == MEM_RESERVE;
+	skb->transport_header = skb->network_header = skb->mac_header = 0xffff;
+	if (flags & SKB_ALLOC_FCLONE) {
+		skb->fclone = SKB_FCLONE_ORIG;
+		container_of(skb, struct skb_pair, skb)->refs = 1;
+	}
 	h = head_alloc(net, (size_t)headroom + size, prio);
 	if (unlikely(!h.mem)) {
 		kmem_cache_free(cache, skb);
 		return NULL;
 	}
-	zero_struct(skb);
-	skb->net = net;
-	if (fclone) {
-		skb->fclone = SKB_FCLONE_ORIG;
-		container_of(skb, struct skb_pair, skb)->refs = 1;
-	}
-	skb->alloc_reserve = prio == MEM_RESERVE;
-	skb->transport_header = skb->network_header = skb->mac_header = 0xffff;
-	skb->users = 1;
-	skb->truesize = (uint32_t)sizeof(struct sk_buff) + h.bytes;
-	head_set(skb, &h);
+	skb->truesize = truesize_of(h);
 	skb->data = h.mem + headroom;
-	skb->tail = headroom;
+	head_set(skb, h);
 	return skb;
 }
 
@@ -373,7 +372,7 @@ int pskb_expand_head(struct sk_buff *skb, unsigned headroom, unsigned tailroom, 
 		return -ENOMEM;
 	/* What lies before data may be headers already read (mac_header, network_header): it moves along. */
 	memcpy(h.mem + shift, skb->head, skb->tail);
-	head_set(skb, &h);
+	head_set(skb, h);
 	struct skb_shared_info *si = skb_shinfo(skb);
 	uint32_t old_bytes = old.end + (uint32_t)sizeof(*si);
 	memcpy(si, old_si, offsetof(struct skb_shared_info, frags));
@@ -390,7 +389,7 @@ int pskb_expand_head(struct sk_buff *skb, unsigned headroom, unsigned tailroom, 
 	skb->tail = shift + old.tail;
 	move_headers(skb, (int)shift);
 	if (!skb->sk) /* an owner has accounted truesize and will give the same back */
-		skb->truesize += h.bytes - old_bytes;
+		skb->truesize += h.end + (uint32_t)sizeof(*si) - old_bytes;
 	return 0;
 }
 

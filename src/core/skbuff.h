@@ -306,9 +306,20 @@ int skb_to_iovec(const struct sk_buff *skb, struct iovec *iov, int max);
  */
 struct page_frag {
 	uint8_t *page; /* NULL: none held; else one reference is held */
+	struct frag_owner *owner; /* of page */
 	uint32_t offset, size;
 };
-bool page_frag_refill(struct net *net, struct page_frag *pf, unsigned least, enum mem_prio prio);
+bool page_frag_refill_slow(struct net *net, struct page_frag *pf, unsigned least, enum mem_prio prio);
+static inline bool page_frag_refill(struct net *net, struct page_frag *pf, unsigned least, enum mem_prio prio)
+{
+	if (likely(pf->page)) {
+		if (pf->owner->refs == 1)
+			pf->offset = 0; /* nobody else holds any of it */
+		if (likely(pf->offset + least <= pf->size))
+			return true;
+	}
+	return page_frag_refill_slow(net, pf, least, prio);
+}
 void page_frag_release(struct net *net, struct page_frag *pf);
 
 /* --- queues ------------------------------------------------------------------------------------------------ */

@@ -122,7 +122,7 @@ struct sock *sk_clone(const struct sock *from, enum mem_prio prio)
 	skb_queue_head_init(&sk->sk_receive_queue);
 	skb_queue_head_init(&sk->sk_write_queue);
 	sk->tcp_rtx_queue = (struct rb_root){NULL};
-	sk->sk_frag = (struct page_frag){NULL, 0, 0};
+	sk->sk_frag = (struct page_frag){.page = NULL};
 	sk->sk_dst_cache = NULL;
 	sk->sk_rmem_alloc = sk->sk_wmem_queued = 0;
 	sk->sk_forward_alloc = 0;
@@ -151,8 +151,10 @@ static void sk_destroy(struct sock *sk)
 	DEBUG_ASSERT(!timer_pending(&sk->sk_timer));
 	skb_queue_purge(&sk->sk_receive_queue, SKB_DROP_REASON_SOCKET_CLOSE);
 	skb_queue_purge(&sk->sk_write_queue, SKB_DROP_REASON_SOCKET_CLOSE);
-	if (sk->sk_ext)
+	if (sk->sk_ext) {
 		skb_queue_purge(&sk->sk_ext->error_queue, SKB_DROP_REASON_SOCKET_CLOSE);
+		net_free(net, sk->sk_ext->inet_opt);
+	}
 	DEBUG_ASSERT(sk->sk_rmem_alloc == 0);
 	sk_mem_reclaim(sk);
 	DEBUG_ASSERT(!pm || (sk->sk_forward_alloc >= 0 && sk->sk_forward_alloc < PAGE_SIZE));

@@ -20,46 +20,47 @@ enum { GRO_MAX_BYTES = 65535 };
 /* What of truesize belongs to the frags. */
 static uint32_t frag_truesize(const struct sk_buff *skb)
 {
-	uint32_t base = (uint32_t)sizeof(struct sk_buff) + skb->end + (uint32_t)sizeof(struct skb_shared_info);
+	uint32_t base = (uint32_t)(sizeof(struct sk_buff) + sizeof(struct skb_shared_info)) + skb->end;
 
-	return MAX(skb->truesize > base ? skb->truesize - base : 0, skb->data_len);
+	return MAX(skb->truesize, base + skb->data_len) - base;
 }
 
-static void grow(struct sk_buff *head, struct sk_buff *last, uint32_t bytes, uint32_t truesize)
+static inline void grow(struct sk_buff *skb, uint32_t bytes, uint32_t truesize)
 {
-	head->len += bytes;
-	head->data_len += bytes;
-	head->truesize += truesize;
-	if (last != head) {
-		last->len += bytes;
-		last->data_len += bytes;
-		last->truesize += truesize;
-	}
+	skb->len += bytes;
+	skb->data_len += bytes;
+	skb->truesize += truesize;
 }
 
 /* skb holds nothing but frags; they move to last (head itself or the end of its frag_list). */
 static bool move_frags(struct sk_buff *head, struct sk_buff *last, struct sk_buff *skb)
 {
 	struct skb_shared_info *to = skb_shinfo(last), *from = skb_shinfo(skb);
-	unsigned i = 0;
+	struct skb_frag *end = &to->frags[to->nr_frags];
+	const struct skb_frag *first = from->frags;
+	uint32_t bytes = skb->data_len, truesize = frag_truesize(skb);
+	unsigned n = from->nr_frags;
+	bool joined;
 
-	if (skb_cloned(skb) || skb_cloned(last) || from->frag_list)
+	if (unlikely(skb_cloned(skb) || skb_cloned(last) || from->frag_list))
 		return false;
-	if (skb_can_coalesce(last, from->frags[0].addr, from->frags[0].owner)) {
-		if (to->nr_frags + from->nr_frags - 1u > MAX_SKB_FRAGS)
-			return false;
-		to->frags[to->nr_frags - 1].len += from->frags[0].len;
-		frag_owner_put(from->frags[0].owner);
-		i = 1;
-	} else if (to->nr_frags + from->nr_frags > MAX_SKB_FRAGS) {
+	joined = to->nr_frags && end[-1].owner == first->owner && end[-1].addr + end[-1].len == first->addr;
+	if (unlikely(to->nr_frags + n > MAX_SKB_FRAGS + joined))
 		return false;
+	if (likely(joined)) {
+		end[-1].len += first->len;
+		frag_owner_put(first->owner);
+		first++;
+		n--;
 	}
-	for (; i < from->nr_frags; i++)
-		to->frags[to->nr_frags++] = from->frags[i];
+	for (to->nr_frags = (uint8_t)(to->nr_frags + n); n; n--)
+		*end++ = *first++;
 	from->nr_frags = 0;
-	grow(head, last, skb->data_len, frag_truesize(skb));
-	skb->len -= skb->data_len;
+	skb->len -= bytes;
 	skb->data_len = 0;
+	grow(head, bytes, truesize);
+	if (unlikely(last != head))
+		grow(last, bytes, truesize);
 	return true;
 }
 
@@ -167,7 +168,11 @@ static void gro_hold(struct napi_struct *napi, struct sk_buff *skb)
 
 static bool same_link_header(const struct sk_buff *a, const struct sk_buff *b)
 {
-	return a->protocol == b->protocol && a->mac_len == b->mac_len && !memcmp(skb_mac_header(a), skb_mac_header(b), a->mac_len);
+	const uint8_t *x = skb_mac_header(a), *y = skb_mac_header(b);
+
+	if (a->protocol != b->protocol || a->mac_len != b->mac_len)
+		return false;
+	return likely(a->mac_len == ETH_HLEN) ? !memcmp(x, y, 8) && !memcmp(x + ETH_HLEN - 8, y + ETH_HLEN - 8, 8) : !memcmp(x, y, a->mac_len);
 }
 
 static void gro_list_prepare(struct napi_struct *napi, const struct sk_buff *skb)

@@ -167,7 +167,7 @@ struct rx_source { /* where in a driver's pieces we are */
 	size_t off;
 };
 
-static void take_bytes(uint8_t *to, struct rx_source *from, size_t n)
+static inline void take_bytes(uint8_t *to, struct rx_source *from, size_t n)
 {
 	while (n) {
 		size_t part = MIN(n, from->iov->iov_len - from->off);
@@ -195,9 +195,8 @@ static bool rx_copy_frags(struct net_device *dev, struct sk_buff *skb, struct rx
 			return false;
 		chunk = (uint32_t)MIN(n, (size_t)(pf->size - pf->offset));
 		take_bytes(pf->page + pf->offset, from, chunk);
-		struct frag_owner *owner = page_owner(dev->net, pf->page);
-		frag_owner_get(owner);
-		skb_add_frag(skb, pf->page + pf->offset, chunk, owner);
+		frag_owner_get(pf->owner);
+		skb_add_frag(skb, pf->page + pf->offset, chunk, pf->owner);
 		skb->truesize += chunk;
 		pf->offset += chunk;
 		n -= chunk;
@@ -214,7 +213,7 @@ xmit_skb *xmit_skb_rx_gather(xmit_dev *dev, const struct iovec *iov, int pieces)
 
 	for (int i = 0; i < pieces; i++)
 		n += iov[i].iov_len;
-	if (unlikely(!n || n > RX_FRAME_MAX)) {
+	if (unlikely(n > RX_FRAME_MAX)) {
 		dev->stats.rx_errors++;
 		trace_drop(dev->net, SKB_DROP_REASON_PKT_TOO_BIG, 0, 0, 0, (uint32_t)n);
 		return NULL;

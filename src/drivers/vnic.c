@@ -34,7 +34,8 @@ enum {
 
 /* A frame in flight towards the end that holds it, in memory of that end's instance. */
 struct vnic_frame {
-	struct list_head list;
+	struct list_head list;          /* in flight */
+	struct vnic_frame *next_spare;
 	uint64_t arrival_ns;
 	xmit_skb *skb;
 };
@@ -56,8 +57,9 @@ struct vnic_end {
 	struct vnic_desc *ring;         /* NULL while down */
 	uint32_t posted, rung, reaped;  /* running indices: reaped <= rung <= posted */
 	struct list_head in_flight;     /* towards this end, by arrival */
-	struct list_head spare;         /* frame records to use again */
+	struct vnic_frame *spare;       /* frame records to use again */
 	uint32_t frames;                /* records in both lists */
+	bool faulty;                    /* the line does something to frames besides delaying them */
 };
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
@@ -77,24 +79,26 @@ static bool fault(struct vnic_end *e, uint32_t ppm)
 
 static struct vnic_frame *frame_get(struct vnic_end *to)
 {
-	struct vnic_frame *f;
+	struct vnic_frame *f = to->spare;
 
-	if (!list_empty(&to->spare)) {
-		f = list_first_entry(&to->spare, struct vnic_frame, list);
-		list_del_init(&f->list);
+	if (f) {
+		to->spare = f->next_spare;
 		return f;
 	}
 	if (to->frames >= FRAMES_IN_FLIGHT_MOST)
 		return NULL;
 	f = xmit_dev_alloc(to->dev, sizeof(*f));
-	if (f) {
-		list_init(&f->list);
+	if (f)
 		to->frames++;
-	}
 	return f;
 }
 
-static void frame_put(struct vnic_end *to, struct vnic_frame *f) { list_add(&f->list, &to->spare); }
+/* Its skb has gone. */
+static void frame_put(struct vnic_end *to, struct vnic_frame *f)
+{
+	f->next_spare = to->spare;
+	to->spare = f;
+}
 
 static uint8_t *frame_byte(const struct iovec *iov, int n, uint32_t at)
 {
@@ -151,10 +155,9 @@ static void frame_launch(struct vnic_end *to, struct vnic_frame *f, uint64_t arr
 }
 
 /* Puts the frame on the line; returns when its last bit has left. */
-static uint64_t line_send(struct vnic_end *e, uint32_t len, bool *overflow)
+static inline uint64_t line_send(struct vnic_end *e, uint32_t len, uint64_t now, bool *overflow)
 {
 	const struct xmit_vnic_config *c = &e->config;
-	uint64_t now = xmit_dev_now(e->dev);
 
 	*overflow = false;
 	if (!c->rate_bps)
@@ -184,40 +187,57 @@ static void launch_copy(struct vnic_end *e, const struct iovec *iov, int n, stru
 		xmit_skb_rx_free(to->dev, skb);
 		return;
 	}
-	if (corrupt)
+	if (unlikely(corrupt))
 		frame_corrupt(e, skb, &o);
 	xmit_skb_set_offload(skb, &o);
 	f->skb = skb;
 	frame_launch(to, f, arrival);
 }
 
-/* What the device does with one descriptor. Returns when it is done. */
-static uint64_t transmit(struct vnic_end *e, const xmit_skb *skb)
+/* What becomes of a frame on a line that loses, doubles, delays or damages some. */
+struct fate {
+	bool lost, twice, late, corrupt;
+};
+
+static struct fate choose_fate(struct vnic_end *e, uint64_t ordinal, const struct iovec *iov, int n)
 {
 	const struct xmit_vnic_config *c = &e->config;
+	struct fate f = {0};
+
+	/* Every fault draws from the generator whatever the others say, so that one does not shift the next. */
+	f.lost = fault(e, c->loss_ppm);
+	f.twice = fault(e, c->duplicate_ppm);
+	f.late = fault(e, c->reorder_ppm);
+	f.corrupt = fault(e, c->corrupt_ppm);
+	if (c->lose && c->lose(c->ctx, e->number, ordinal, iov, n))
+		f.lost = true;
+	return f;
+}
+
+/* What the device does with one descriptor. Returns when it is done. */
+static uint64_t transmit(struct vnic_end *e, const xmit_skb *skb, uint64_t now)
+{
+	struct fate fate = {0};
 	struct iovec iov[FRAME_PIECES];
 	struct xmit_offload o;
 	uint32_t len = xmit_skb_len(skb);
 	int n = xmit_skb_iov(skb, iov, FRAME_PIECES);
-	uint64_t ordinal = e->ordinal++;
+	uint64_t ordinal = e->ordinal++, done, arrival;
 	bool overflow;
 
-	if (n < 0 || len > FRAME_BYTES_MOST || !e->peer || !e->peer->ring) {
+	if (unlikely(n < 0 || len > FRAME_BYTES_MOST || !e->peer || !e->peer->ring)) {
 		xmit_dev_count_tx_error(e->dev);
-		return xmit_dev_now(e->dev);
+		return now;
 	}
-	uint64_t done = line_send(e, len, &overflow);
-	/* Every fault draws from the generator whatever the others say, so that one does not shift the next. */
-	bool lost = fault(e, c->loss_ppm), twice = fault(e, c->duplicate_ppm), late = fault(e, c->reorder_ppm);
-	bool corrupt = fault(e, c->corrupt_ppm);
-	if (c->lose && c->lose(c->ctx, e->number, ordinal, iov, n))
-		lost = true;
-	if (overflow || lost)
+	done = line_send(e, len, now, &overflow);
+	if (unlikely(e->faulty))
+		fate = choose_fate(e, ordinal, iov, n);
+	if (unlikely(overflow || fate.lost))
 		return done;
 	xmit_skb_offload(skb, &o);
-	uint64_t arrival = done + c->delay_ns + (late ? c->reorder_delay_ns : 0);
-	launch_copy(e, iov, n, o, arrival, corrupt);
-	if (twice)
+	arrival = done + e->config.delay_ns + (fate.late ? e->config.reorder_delay_ns : 0);
+	launch_copy(e, iov, n, o, arrival, fate.corrupt);
+	if (unlikely(fate.twice))
 		launch_copy(e, iov, n, o, arrival, false);
 	return done;
 }
@@ -225,13 +245,14 @@ static uint64_t transmit(struct vnic_end *e, const xmit_skb *skb)
 static void ring_doorbell(struct vnic_end *e)
 {
 	uint32_t mask = e->config.ring_size - 1;
+	uint64_t now = xmit_dev_now(e->dev);
 	bool interrupt = false;
 
 	for (; e->rung != e->posted; e->rung++) {
 		struct vnic_desc *d = &e->ring[e->rung & mask];
-		d->done_ns = transmit(e, d->skb);
+		d->done_ns = transmit(e, d->skb, now);
 		d->no_interrupt = fault(e, e->config.lost_completion_ppm);
-		interrupt |= !d->no_interrupt && d->done_ns <= xmit_dev_now(e->dev);
+		interrupt |= !d->no_interrupt && d->done_ns <= now;
 	}
 	if (interrupt)
 		xmit_dev_schedule(e->dev, 0);
@@ -298,17 +319,17 @@ static void reap_completions(struct vnic_end *e)
 		xmit_dev_tx_wake(e->dev, 0);
 }
 
-static struct vnic_frame *arrived(struct vnic_end *e)
+static struct vnic_frame *arrived(struct vnic_end *e, uint64_t now)
 {
-	if (list_empty(&e->in_flight))
-		return NULL;
 	struct vnic_frame *f = list_first_entry(&e->in_flight, struct vnic_frame, list);
-	return f->arrival_ns <= xmit_dev_now(e->dev) ? f : NULL;
+
+	return !list_empty(&e->in_flight) && f->arrival_ns <= now ? f : NULL;
 }
 
 static int vnic_poll(xmit_dev *dev, unsigned queue, int budget)
 {
 	struct vnic_end *e = xmit_dev_priv(dev);
+	uint64_t now = xmit_dev_now(dev);
 	struct vnic_frame *f;
 	int n = 0;
 
@@ -316,7 +337,7 @@ static int vnic_poll(xmit_dev *dev, unsigned queue, int budget)
 	if (!e->ring)
 		return 0;
 	reap_completions(e);
-	while (n < budget && (f = arrived(e))) {
+	while (n < budget && (f = arrived(e, now))) {
 		list_del_init(&f->list);
 		frame_put(e, f);
 		xmit_dev_receive(e->dev, 0, f->skb);
@@ -329,7 +350,7 @@ static bool vnic_ready(xmit_dev *dev)
 {
 	struct vnic_end *e = xmit_dev_priv(dev);
 
-	return e->ring && (arrived(e) || next_completion(e) <= xmit_dev_now(dev));
+	return e->ring && (arrived(e, xmit_dev_now(dev)) || next_completion(e) <= xmit_dev_now(dev));
 }
 
 static uint64_t vnic_next_event(xmit_dev *dev)
@@ -369,10 +390,10 @@ static void drop_in_flight(struct vnic_end *e)
 
 static void free_records(struct vnic_end *e)
 {
-	struct vnic_frame *f, *next;
+	struct vnic_frame *f;
 
-	list_for_each_entry_safe(f, next, &e->spare, list) {
-		list_del_init(&f->list);
+	while ((f = e->spare)) {
+		e->spare = f->next_spare;
 		xmit_dev_mem_free(e->dev, f);
 		e->frames--;
 	}
@@ -411,14 +432,19 @@ static const struct xmit_dev_ops vnic_ops = {
 	.destroy = vnic_destroy,
 };
 
+static void set_config(struct vnic_end *e, const struct xmit_vnic_config *c)
+{
+	e->config = *c;
+	e->faulty = c->loss_ppm || c->duplicate_ppm || c->reorder_ppm || c->corrupt_ppm || c->lose;
+}
+
 static int vnic_init(xmit_dev *dev, void *arg)
 {
 	struct vnic_end *e = xmit_dev_priv(dev);
 
 	e->dev = dev;
-	e->config = *(const struct xmit_vnic_config *)arg;
+	set_config(e, arg);
 	list_init(&e->in_flight);
-	list_init(&e->spare);
 	return 0;
 }
 
@@ -511,7 +537,7 @@ int xmit_vnic_set(xmit_dev *end, const struct xmit_vnic_config *config)
 	/* Rings and identity stay; the line's behaviour changes, for both directions. */
 	for (int i = 0; i < 2 && e; i++, e = e->peer) {
 		unsigned ring_size = e->config.ring_size;
-		e->config = c;
+		set_config(e, &c);
 		e->config.ring_size = ring_size;
 	}
 	return 0;

@@ -58,7 +58,7 @@ static void compare_flow(struct sk_buff *p, const struct iphdr *iph)
 {
 	const struct iphdr *h = ip_hdr(p);
 
-	if (h->saddr != iph->saddr || h->daddr != iph->daddr || h->protocol != iph->protocol) {
+	if (memcmp(&h->saddr, &iph->saddr, 2 * sizeof(h->saddr)) || h->protocol != iph->protocol) {
 		NAPI_GRO_CB(p)->same_flow = false;
 		return;
 	}

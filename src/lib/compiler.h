@@ -14,6 +14,7 @@
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
 #define ALIGN_UP(n, a) (((n) + (a)-1) & ~((a)-1)) /* a: a power of two */
+#define ALWAYS_INLINE inline __attribute__((always_inline)) /* for loops around a function pointer that is constant at each use */
 #define PACKED __attribute__((packed))
 #define HOT_ALIGNED __attribute__((aligned(64)))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))

@@ -54,6 +54,7 @@ int tcp_activate(struct sock *sk)
 		return -ENOMEM;
 	list_init(&act->tsq_node);
 	act->sk = sk;
+	act->cwnd_usage_seq = tp->snd_una;
 	tp->active = act;
 	if (inet_csk(sk)->icsk_ca_initialized)
 		tcp_init_congestion_control(sk);

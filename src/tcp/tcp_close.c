@@ -214,7 +214,7 @@ static void forget_connection(struct sock *sk)
 	memset(&tp->rcvq_space, 0, sizeof(tp->rcvq_space));
 	tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
 	tp->snd_cwnd = TCP_INIT_CWND;
-	tp->snd_cwnd_cnt = tp->snd_cwnd_used = tp->max_packets_out = 0;
+	tp->snd_cwnd_cnt = tp->snd_cwnd_used = 0;
 	tp->is_cwnd_limited = tp->is_sack_reneg = 0;
 	tp->window_clamp = 0;
 	tcp_clear_retrans(tp);

@@ -130,7 +130,7 @@ bool tcp_is_cwnd_limited(const struct sock *sk)
 
 	if (tp->is_cwnd_limited)
 		return true;
-	return tcp_in_slow_start(tp) && tp->snd_cwnd < 2 * tp->max_packets_out;
+	return tcp_in_slow_start(tp) && tp->snd_cwnd < 2 * tp->active->max_packets_out;
 }
 
 uint32_t tcp_init_cwnd(const struct tcp_sock *tp, const struct dst_entry *dst)

@@ -107,6 +107,7 @@ struct tcp_active {
 	/* Delivery rate samples (the next issue's) and small queues. */
 	uint64_t first_tx_mstamp_us, delivered_mstamp_us;
 	uint32_t app_limited, rate_delivered, rate_interval_us;
+	uint32_t max_packets_out, cwnd_usage_seq; /* cwnd validation: most segments of this flight, and its end */
 	struct sock *sk;
 	struct list_head tsq_node;               /* in netns_tcp.tsq_list while TSQ_QUEUED */
 	_Alignas(8) uint8_t ca_priv[104];        /* congestion control's own */
@@ -130,12 +131,11 @@ struct tcp_sock {
 	uint32_t packets_out, retrans_out, sacked_out, lost_out; /* segments */
 	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt, snd_cwnd_clamp, snd_cwnd_used; /* segments */
 	uint64_t snd_cwnd_stamp_ns, lsndtime_ns, rcv_tstamp_ns;
-	uint32_t max_packets_out, cwnd_usage_seq;
 	uint32_t high_seq;              /* snd_nxt when recovery began */
 	uint32_t reordering;            /* segments */
 	/* Round-trip time, microseconds; srtt scaled by 8, the variances by 4, as RFC 6298 and Linux keep them. */
 	uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, rtt_seq, rtt_min_us;
-	uint32_t rtt_min_stamp_ms;
+	uint32_t rtt_min_stamp_ms, last_oow_ack_time_ms;
 	uint64_t tcp_mstamp_us;         /* time of the event being handled */
 	uint32_t tsoffset;              /* added to our timestamps, RFC 7323 5.4 */
 	uint32_t delivered, delivered_ce; /* segments */
@@ -144,15 +144,14 @@ struct tcp_sock {
 	uint8_t is_cwnd_limited : 1, is_sack_reneg : 1, rate_app_limited : 1, recvmsg_inq : 1, syn_data : 1, compressed : 1, tlp_orig_data_app_limited : 1, frto : 1;
 	uint8_t keepalive_probes;       /* TCP_KEEPCNT, 0: the sysctl's */
 	uint8_t dup_ack_counter, defer_accept;
-	uint32_t pred_flags;            /* header prediction: doff, flags, window as they should come; network order; 0: off */
 	uint16_t urg_data;              /* urgent byte and TCP_URG_* */
+	uint32_t pred_flags;            /* header prediction: doff, flags, window as they should come; network order; 0: off */
 	uint32_t urg_seq;
 	struct { uint32_t rtt_us, seq; uint64_t time_us; } rcv_rtt_est;
 	struct { uint32_t space, seq; uint64_t time_us; } rcvq_space;
 	uint32_t total_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out;
 	uint32_t dsack_dups, reord_seen, rcv_ooopack;
-	uint32_t last_oow_ack_time_ms;
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 };
 static inline struct tcp_sock *tcp_sk(const struct sock *sk) { return (struct tcp_sock *)sk; }

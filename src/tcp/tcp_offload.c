@@ -114,7 +114,7 @@ static uint32_t held_mss(const struct sk_buff *p, unsigned hdr)
 	return skb_is_gso(p) ? skb_shinfo(p)->gso_size : held_payload(p, hdr);
 }
 
-static bool continues(const struct sk_buff *p, const struct tcphdr *th, unsigned hdr, uint32_t payload)
+static inline bool continues(const struct sk_buff *p, const struct tcphdr *th, unsigned hdr, uint32_t payload)
 {
 	const struct tcphdr *held = tcp_hdr(p);
 	const uint8_t may_differ = TCPHDR_CWR | TCPHDR_FIN | TCPHDR_PSH;
@@ -122,10 +122,12 @@ static bool continues(const struct sk_buff *p, const struct tcphdr *th, unsigned
 
 	if (NAPI_GRO_CB(p)->flush || (th->flags & TCPHDR_CWR) || ((th->flags ^ held->flags) & (uint8_t)~may_differ))
 		return false;
-	if (th->ack_seq != held->ack_seq || th->doff_res != held->doff_res || !payload || payload > held_mss(p, hdr))
+	if (th->ack_seq != held->ack_seq || th->doff_res != held->doff_res || payload - 1 >= held_mss(p, hdr)) /* empty ones neither */
 		return false;
 	if (be32_to_cpu(held->seq) + held_payload(p, hdr) != be32_to_cpu(th->seq))
 		return false;
+	if (likely(hdr_len == sizeof(*th) + TCPOLEN_TSTAMP_ALIGNED)) /* timestamps: without a call */
+		return !memcmp(th + 1, held + 1, TCPOLEN_TSTAMP_ALIGNED);
 	return !memcmp(th + 1, held + 1, hdr_len - sizeof(*th));
 }
 

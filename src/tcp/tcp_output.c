@@ -77,13 +77,16 @@ static void cwnd_application_limited(struct sock *sk)
 static void cwnd_validate(struct sock *sk, bool is_cwnd_limited)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
+	struct tcp_active *act = tp->active;
 	uint64_t now = sock_net(sk)->now_ns;
 
-	if (seq_after_eq(tp->snd_una, tp->cwnd_usage_seq) || is_cwnd_limited ||
-	    (!tp->is_cwnd_limited && tp->packets_out > tp->max_packets_out)) {
+	if (!act)
+		return; /* a FIN alone */
+	if (seq_after_eq(tp->snd_una, act->cwnd_usage_seq) || is_cwnd_limited ||
+	    (!tp->is_cwnd_limited && tp->packets_out > act->max_packets_out)) {
 		tp->is_cwnd_limited = is_cwnd_limited;
-		tp->max_packets_out = tp->packets_out;
-		tp->cwnd_usage_seq = tp->snd_nxt;
+		act->max_packets_out = tp->packets_out;
+		act->cwnd_usage_seq = tp->snd_nxt;
 	}
 	if (tcp_is_cwnd_limited(sk)) {
 		tp->snd_cwnd_used = 0;

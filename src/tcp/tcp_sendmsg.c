@@ -169,7 +169,7 @@ static enum add_result skb_copy_to_page_nocache(struct send_call *c, struct sk_b
 
 	if (!page_frag_refill(net, pf, MIN(copy, least), MEM_NORMAL))
 		return NO_ROOM;
-	owner = page_owner(net, pf->page);
+	owner = pf->owner;
 	to = pf->page + pf->offset;
 	merge = skb_can_coalesce(skb, to, owner);
 	if (!merge && si->nr_frags >= MAX_SKB_FRAGS)

@@ -36,32 +36,62 @@ static inline csum32 fold64(uint64_t s)
 	return (csum32)s;
 }
 
-/* 128 bytes at p.  Compilers do not make a carry chain from C, which halves the instructions of a checksum. */
-static inline uint64_t add128_bytes(uint64_t s, const uint8_t *p)
-{
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__ILP32__) && !defined(CSUM_CHECKED_LOADS)
-	__asm__("addq 0(%1), %0\n\tadcq 8(%1), %0\n\tadcq 16(%1), %0\n\tadcq 24(%1), %0\n\t"
+enum { CHUNK = 128 };
+
+/* n chunks at p, n > 0.  Compilers make no carry chain from C; one halves the instructions (lea and dec leave the carry alone). */
+static inline uint64_t add_chunks(uint64_t s, const uint8_t *p, size_t n)
+{
+	__asm__("clc\n1:\tadcq 0(%1), %0\n\tadcq 8(%1), %0\n\tadcq 16(%1), %0\n\tadcq 24(%1), %0\n\t"
 		"adcq 32(%1), %0\n\tadcq 40(%1), %0\n\tadcq 48(%1), %0\n\tadcq 56(%1), %0\n\t"
 		"adcq 64(%1), %0\n\tadcq 72(%1), %0\n\tadcq 80(%1), %0\n\tadcq 88(%1), %0\n\t"
-		"adcq 96(%1), %0\n\tadcq 104(%1), %0\n\tadcq 112(%1), %0\n\tadcq 120(%1), %0\n\tadcq $0, %0"
+		"adcq 96(%1), %0\n\tadcq 104(%1), %0\n\tadcq 112(%1), %0\n\tadcq 120(%1), %0\n\t"
+		"leaq 128(%1), %1\n\tdecq %2\n\tjnz 1b\n\tadcq $0, %0"
+		: "+r"(s), "+r"(p), "+r"(n)
+		:
+		: "cc", "memory");
+	return s;
+}
+
+static inline uint64_t add32_bytes(uint64_t s, const uint8_t *p)
+{
+	__asm__("addq 0(%1), %0\n\tadcq 8(%1), %0\n\tadcq 16(%1), %0\n\tadcq 24(%1), %0\n\tadcq $0, %0"
 		: "+r"(s)
-		: "r"(p), "m"(*(const uint8_t(*)[128])p)
+		: "r"(p), "m"(*(const uint8_t(*)[32])p)
 		: "cc");
 	return s;
+}
 #else
-	for (int i = 0; i < 128; i += 8)
+enum { CHUNK = 64 };
+
+static inline uint64_t add_chunks(uint64_t s, const uint8_t *p, size_t n)
+{
+	for (const uint8_t *end = p + n * CHUNK; p != end; p += CHUNK)
+		for (int i = 0; i < CHUNK; i += 8)
+			s = add_carry(s, load64(p + i));
+	return s;
+}
+
+static inline uint64_t add32_bytes(uint64_t s, const uint8_t *p)
+{
+	for (int i = 0; i < 32; i += 8)
 		s = add_carry(s, load64(p + i));
 	return s;
-#endif
 }
+#endif
 
 csum32 csum_partial(const void *data, size_t n, csum32 sum)
 {
 	const uint8_t *p = data;
 	uint64_t s = sum;
 
-	for (; n >= 128; p += 128, n -= 128)
-		s = add128_bytes(s, p);
+	if (n >= CHUNK) {
+		s = add_chunks(s, p, n / CHUNK);
+		p += n - n % CHUNK;
+		n %= CHUNK;
+	}
+	for (; n >= 32; p += 32, n -= 32)
+		s = add32_bytes(s, p);
 	for (; n >= 8; p += 8, n -= 8)
 		s = add_carry(s, load64(p));
 	if (n) {

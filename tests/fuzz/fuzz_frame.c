@@ -5,7 +5,8 @@
  * Input:	mode, fail, then records of { what, length (2 bytes, big-endian), frame }
  * mode		bit 0: frames are mended as their record says; bit 1: device with offloads; bit 2: a connect() is under way;
  *		bit 3: 1 MiB of memory; bit 4: each frame comes with an offload header of 8 bytes in front; bit 5: the connection has timestamps and SACK;
- *		bit 6: frames are not handled one by one, but when time passes
+ *		bit 6: frames are not handled one by one, but when time passes; bit 7: a host that does more: raw and ping sockets, a group, errors and
+ *		ancillary data for UDP, small receive buffers, forwarding, software GSO
  * fail		the allocation that fails after the set-up; 0: none
  * what		bits 0 to 2: what the program does after the frame; 3 to 5: how much time passes; 6 and 7: how the frame is mended
  *
@@ -14,12 +15,18 @@
  */
 #include "fuzz.h"
 #include <netinet/in.h>
+#include <poll.h>
 
 const char fuzz_name[] = "frame";
 
-enum { MODE_MEND = 1, MODE_OFFLOADS = 2, MODE_OPENING = 4, MODE_SMALL = 8, MODE_OFFLOAD_HEADER = 16, MODE_OPTIONS = 32, MODE_BATCH = 64 };
+enum { MODE_MEND = 1, MODE_OFFLOADS = 2, MODE_OPENING = 4, MODE_SMALL = 8, MODE_OFFLOAD_HEADER = 16, MODE_OPTIONS = 32, MODE_BATCH = 64, MODE_MORE = 128 };
 enum { MEND_SUMS, MEND_CONNECTION, MEND_OPENING, MEND_BY_PROTOCOL };
 enum { FRAME_MOST = 4096 };
+enum { ALL_OFFLOADS = XMIT_F_SG | XMIT_F_CSUM | XMIT_F_TSO | XMIT_F_RXCSUM | XMIT_F_GRO, SOFTWARE_GSO = XMIT_F_SG | XMIT_F_CSUM | XMIT_F_GRO };
+
+struct more { /* descriptors of MODE_MORE, else -1 */
+	int raw_fd, ping_fd;
+};
 
 static void put_address(uint8_t *ip)
 {
@@ -141,6 +148,56 @@ static void receive_all(struct wire_peer *p, int fd)
 		;
 }
 
+static void receive_in_place(struct wire_peer *p, int fd)
+{
+	struct iovec iov[4];
+	size_t bytes = 0;
+	int n = xmit_recv_iov(p->net, fd, iov, 4);
+
+	for (int i = 0; i < n; i++)
+		bytes += iov[i].iov_len;
+	if (n > 0)
+		xmit_recv_skip(p->net, fd, bytes - bytes / 3);
+}
+
+/* With its ancillary data, and from the error queue. */
+static void receive_messages(struct wire_peer *p, int fd)
+{
+	union {
+		char bytes[512];
+		struct cmsghdr align;
+	} control;
+	uint8_t buf[512];
+
+	for (int flags = 0; flags <= MSG_ERRQUEUE; flags += MSG_ERRQUEUE) {
+		struct sockaddr_in from;
+		struct iovec iov = {buf, sizeof(buf)};
+		struct msghdr msg = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+				     .msg_controllen = sizeof(control)};
+		xmit_recvmsg(p->net, fd, &msg, flags);
+	}
+}
+
+static void look_at(struct wire_peer *p, int fd)
+{
+	struct xmit_tcp_info info;
+	socklen_t len = sizeof(info);
+	struct pollfd poll = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI};
+
+	xmit_getsockopt(p->net, fd, IPPROTO_TCP, XMIT_TCP_INFO, &info, &len);
+	xmit_poll_sockets(p->net, &poll, 1, 0);
+}
+
+static void act_more(struct wire_peer *p, const struct more *more, unsigned what)
+{
+	receive_messages(p, p->udp_fd);
+	receive_messages(p, more->raw_fd);
+	receive_messages(p, more->ping_fd);
+	if (what == 1)
+		receive_in_place(p, p->conn_fd);
+	look_at(p, p->conn_fd);
+}
+
 /* What the program that owns the sockets does next. */
 static void act(struct wire_peer *p, unsigned what)
 {
@@ -182,7 +239,37 @@ static void act(struct wire_peer *p, unsigned what)
 	/* Closed and refused descriptors answer EBADF: that too must do no harm. */
 }
 
-static void one_record(struct wire_peer *p, struct fuzz_input *in, unsigned mode)
+static void set(struct wire_peer *p, int fd, int level, int name, int value)
+{
+	xmit_setsockopt(p->net, fd, level, name, &value, sizeof(value));
+}
+
+static struct more set_up_more(struct wire_peer *p)
+{
+	static const uint8_t echo[8] = {8};
+	struct ip_mreq group = {.imr_multiaddr = {htonl(0xe9fc0001)}, .imr_interface = {htonl(WIRE_HOST_IP)}}; /* 233.252.0.1 */
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = {htonl(WIRE_PEER_IP)}};
+	struct more more = {.raw_fd = xmit_socket(p->net, AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_ICMP),
+			    .ping_fd = xmit_socket(p->net, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_ICMP)};
+
+	set(p, p->udp_fd, IPPROTO_IP, IP_RECVERR, 1);
+	set(p, p->udp_fd, IPPROTO_IP, IP_PKTINFO, 1);
+	set(p, p->udp_fd, IPPROTO_IP, IP_RECVTTL, 1);
+	set(p, p->udp_fd, IPPROTO_IP, IP_RECVTOS, 1);
+	set(p, p->udp_fd, IPPROTO_IP, IP_RECVOPTS, 1);
+	set(p, p->udp_fd, IPPROTO_IP, IP_RETOPTS, 1);
+	set(p, p->udp_fd, SOL_SOCKET, SO_TIMESTAMP, 1);
+	set(p, p->listen_fd, SOL_SOCKET, SO_RCVBUF, 4096);
+	set(p, p->listen_fd, IPPROTO_IP, IP_RECVERR, 1);
+	xmit_setsockopt(p->net, p->udp_fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group));
+	xmit_sysctl_set(p->net, "net.ipv4.ip_forward", "1", NULL, 0);
+	p->forwards = true;
+	xmit_sendto(p->net, more.ping_fd, echo, sizeof(echo), 0, (struct sockaddr *)&to, sizeof(to));
+	wire_settle(p);
+	return more;
+}
+
+static void one_record(struct wire_peer *p, struct fuzz_input *in, unsigned mode, const struct more *more)
 {
 	static uint8_t frame[FRAME_MOST];
 	struct xmit_offload o;
@@ -197,6 +284,8 @@ static void one_record(struct wire_peer *p, struct fuzz_input *in, unsigned mode
 	if (!(mode & MODE_BATCH) || (what & 7))
 		wire_settle(p);
 	act(p, what & 7);
+	if (mode & MODE_MORE)
+		act_more(p, more, what & 7);
 	if (fuzz_time(what >> 3))
 		wire_run(p, fuzz_time(what >> 3));
 }
@@ -208,13 +297,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input in = {data, size};
 	unsigned mode = fuzz_u8(&in), fail = fuzz_u8(&in);
 
-	wire_init(&p, 1, mode & MODE_SMALL ? 1 << 20 : 0, mode & MODE_OFFLOADS);
+	struct more more = {-1, -1};
+
+	wire_init(&p, 1, mode & MODE_SMALL ? 1 << 20 : 0, mode & MODE_OFFLOADS ? (mode & MODE_MORE ? SOFTWARE_GSO : ALL_OFFLOADS) : 0);
+	if (mode & MODE_MORE)
+		more = set_up_more(&p);
 	wire_establish(&p, 4000, options, mode & MODE_OPTIONS ? sizeof(options) : 4);
 	if (mode & MODE_OPENING)
 		wire_open(&p, 9);
 	xmit_fail_allocation(p.net, fail);
 	while (in.left)
-		one_record(&p, &in, mode);
+		one_record(&p, &in, mode, &more);
 	wire_run(&p, 2 * SIM_SEC);
 	wire_exit(&p);
 	return 0;

@@ -105,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input in = {data, size};
 	unsigned mode = fuzz_u8(&in), fail = mode & FAIL ? fuzz_u8(&in) : 0;
 
-	wire_init(&p, 3, mode & SMALL ? 1 << 20 : 0, false);
+	wire_init(&p, 3, mode & SMALL ? 1 << 20 : 0, 0);
 	wire_establish(&p, 4000, NULL, 0);
 	xmit_fail_allocation(p.net, fail);
 	while (in.left) {

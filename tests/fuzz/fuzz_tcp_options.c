@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct wire_tcp *t = &p.conn;
 	uint8_t own[40];
 
-	wire_init(&p, 2, 0, false);
+	wire_init(&p, 2, 0, 0);
 	if (stage == LISTENER) {
 		*t = (struct wire_tcp){.host_port = WIRE_TCP_PORT, .peer_port = 4000, .snd_nxt = 1000, .ts_val = 5000};
 	} else if (stage == OPENING) {

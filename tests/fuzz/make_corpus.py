@@ -13,7 +13,7 @@ CORPUS = Path(__file__).resolve().parent / "corpus"
 HOST, PEER = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])
 HOST_MAC, PEER_MAC, ALL_MAC = bytes([2, 0, 0, 0, 0, 1]), bytes([2, 0, 0, 0, 0, 2]), b"\xff" * 6
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << i for i in range(8))
-MEND, OFFLOADS, OPENING, SMALL, OFFLOAD_HEADER, OPTIONS, BATCH = (1 << i for i in range(7))
+MEND, OFFLOADS, OPENING, SMALL, OFFLOAD_HEADER, OPTIONS, BATCH, MORE = (1 << i for i in range(8))
 SUMS, CONNECTION, TO_OPENING, BY_PROTOCOL = range(4)
 
 
@@ -148,6 +148,23 @@ def frame_seeds():
                        ("csum-valid", bytes([2, 0, 0, 0, 0, 0, 0, 0]))):
         yield "offload-" + name, bytes([MEND | OFFLOADS | OFFLOAD_HEADER, 0]) + record(tcp(ACK | PSH, payload=b"x" * 1200), 1, 2, CONNECTION, head) + \
             record(udp(b"x" * 300), 6, 2, BY_PROTOCOL, head)
+    far = bytes([198, 51, 100, 9])
+    through = [ip(17, b"x" * 64, dst=far), ip(17, b"x" * 64, dst=far, ttl=1), ip(17, b"x" * 64, b"\x83\x07\4\xc0\0\2\3\0", dst=far),
+               ip(17, b"x" * 64, b"\x07\x0b\4" + b"\0" * 9, dst=bytes([192, 0, 2, 3])), ip(1, icmp_bytes(8, 0, 0, b""), dst=bytes([192, 0, 2, 2]))]
+    yield "forward", bytes([MORE, 0]) + b"".join(record(eth(f), time=2) for f in through) + record(b"", time=6)
+    group = bytes([233, 252, 0, 1])
+    yield "group", bytes([MORE, 0]) + record(eth(ip(17, with_sum(17, 6, struct.pack(">HHHH", 5353, 53, 12, 0) + b"data", dst=group), dst=group), dst=b"\1\0\x5e\x7c\0\1")) + \
+        b"".join(record(eth(ip(2, with_sum(1, 2, bytes([0x11, code, 0, 0]) + to), b"\x94\4\0\0", dst=b"\xe0\0\0\1", ttl=1), dst=b"\1\0\x5e\0\0\1"), time=6)
+                 for code, to in ((0, bytes(4)), (100, bytes(4)), (10, group), (10, bytes(4) + b"\2\x7d\0\1" + group)))
+    yield "ping", bytes([MORE, 0]) + record(icmp(0, rest=0), act=6) + b"".join(
+        record(icmp(3, c, 0, quote(1, struct.pack(">BBHHH", 8, 0, 0, i, 0))), act=6) for c in (1, 4) for i in range(4))
+    holes = b"".join(record(tcp(ACK, payload=b"x" * 700, seq=700 * (2 + i * 3 % 7)), mend=CONNECTION) for i in range(14))
+    yield "small-buffer", bytes([MEND | MORE, 0]) + holes + record(tcp(ACK, payload=b"x" * 1400), mend=CONNECTION, act=1) * 3
+    yield "small-buffer-small-memory", bytes([MEND | MORE | SMALL | BATCH, 0]) + holes * 4 + record(tcp(ACK, payload=b"x" * 1400), mend=CONNECTION, act=1) * 3
+    acks = b"".join(record(tcp(ACK, ack=0), mend=CONNECTION, time=2) for _ in range(6))
+    yield "software-gso", bytes([MEND | MORE | OFFLOADS | OPTIONS, 0]) + record(b"", act=3) + acks + record(b"", act=3) + acks
+    yield "udp-error-queue", bytes([MEND | MORE, 0]) + record(udp(), mend=BY_PROTOCOL, act=6) + b"".join(
+        record(icmp(3, c, 576, quote(17, struct.pack(">HHHH", 53, 5353, 8, 0))), mend=BY_PROTOCOL, act=6) for c in range(5))
     for fail in (1, 2, 3, 5, 8):
         yield f"no-memory-{fail}", bytes([MEND | SMALL | OPENING, fail]) + record(udp(), 6, 0, BY_PROTOCOL) + record(tcp(ACK, payload=b"x" * 300), 3, 2, CONNECTION) + \
             record(tcp(SYN | ACK, MSS), 0, 4, TO_OPENING) + record(icmp(8))

@@ -203,7 +203,7 @@ class World:
 
     def start(self, *cmd, env=None, **popen):
         """Starts a program that is ended with the case (or with the world, within a `with world.shared_servers()`)."""
-        full = {**os.environ, "LC_ALL": "C", "HOME": str(self.work), **(env or {})}
+        full = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **os.environ, "LC_ALL": "C", "HOME": str(self.work), **(env or {})}
         for proxy in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "no_proxy", "NO_PROXY"):
             full.pop(proxy, None)
         popen.setdefault("stdin", subprocess.DEVNULL)

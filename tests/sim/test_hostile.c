@@ -17,7 +17,7 @@ static const uint8_t usual_options[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0x13, 
 static int with_connection(void **state)
 {
 	(void)state;
-	wire_init(&peer, 11, 0, false);
+	wire_init(&peer, 11, 0, 0);
 	return wire_establish(&peer, 4000, usual_options, sizeof(usual_options)) ? 0 : -1;
 }
 

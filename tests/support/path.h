@@ -13,6 +13,7 @@
 #include "tcp/tcp_internal.h"
 #include "test.h"
 #include "vfs/vfs_internal.h"
+#include "xmit/trace.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -179,9 +180,10 @@ static inline void path_link(const struct xmit_vnic_config *link)
 static inline int path_listen(uint16_t port)
 {
 	struct sockaddr_in addr = sim_addr(1, port);
-	int l = xmit_socket(p.b, AF_INET, SOCK_STREAM, 0);
+	int l = xmit_socket(p.b, AF_INET, SOCK_STREAM, 0), one = 1;
 
 	assert_true(l >= 0);
+	assert_int_equal(xmit_setsockopt(p.b, l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
 	assert_int_equal(xmit_bind(p.b, l, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(xmit_listen(p.b, l, 8), 0);
 	return l;
@@ -207,10 +209,14 @@ static inline void path_connect(void)
 	xmit_close(p.b, l);
 }
 
-/* The usual start: a link without offloads (each frame a segment, sums complete), one way delay_ns, a connection over it. */
+/*
+ * The usual start: a link without offloads (each frame a segment, sums complete), one way delay_ns, a connection over it.  Ten
+ * gigabits: frames arrive one by one, so that the receiver's merging (GRO) does not hide them from each other.
+ */
+#define PATH_PLAIN .features = XMIT_VNIC_NO_OFFLOAD, .rate_bps = UINT64_C(10000000000)
 static inline void path_plain(uint64_t delay_ns)
 {
-	path_link(&(struct xmit_vnic_config){.features = XMIT_VNIC_NO_OFFLOAD, .delay_ns = delay_ns});
+	path_link(&(struct xmit_vnic_config){PATH_PLAIN, .delay_ns = delay_ns});
 	path_connect();
 }
 

@@ -46,15 +46,16 @@ struct wire_peer {
 	struct sim sim;
 	xmit_net *net;
 	xmit_dev *dev;
-	bool offloads;      /* the device cuts and sums: frames out come unfinished */
+	uint32_t features;  /* of the device: with CSUM frames out come without their transport's sum, with TSO they may be long */
+	bool forwards;      /* other hosts' packets may come out */
 	int listen_fd, udp_fd, conn_fd, opening_fd; /* -1: there is none */
 	struct wire_tcp conn, opening;
 	uint64_t frames;    /* that the host sent */
 	struct wire_frame kept[WIRE_KEPT]; /* the last of them: frame n in kept[n % WIRE_KEPT] */
 };
 
-/* The host, its device up, neighbour 192.0.2.2 known, the two sockets.  memory 0: 4 MiB.  Offloads: SG, CSUM, TSO, RXCSUM, GRO. */
-void wire_init(struct wire_peer *p, uint64_t seed, size_t memory, bool offloads);
+/* The host, its device (features: XMIT_F_*) up, neighbour 192.0.2.2 known, the two sockets.  memory 0: 4 MiB. */
+void wire_init(struct wire_peer *p, uint64_t seed, size_t memory, uint32_t features);
 /* Frees the host; a leak aborts. */
 void wire_exit(struct wire_peer *p);
 /* p->conn: the peer's SYN from `port`, with these options (bytes, a multiple of 4), to ESTABLISHED and accepted.  False: it did not come to that. */
