@@ -45,7 +45,7 @@ static bool move_frags(struct sk_buff *head, struct sk_buff *last, struct sk_buf
 	if (unlikely(skb_cloned(skb) || skb_cloned(last) || from->frag_list))
 		return false;
 	joined = to->nr_frags && end[-1].owner == first->owner && end[-1].addr + end[-1].len == first->addr;
-	if (unlikely(to->nr_frags + n > MAX_SKB_FRAGS + joined))
+	if (unlikely(to->nr_frags + n > MAX_SKB_FRAGS + (unsigned)joined))
 		return false;
 	if (likely(joined)) {
 		end[-1].len += first->len;

@@ -32,6 +32,17 @@ static struct neighbour *neighbour_of(xmit_net *net, xmit_dev *dev, int host)
 	return neigh_lookup(net, AF_INET, &key, dev);
 }
 
+static struct { unsigned packets, bytes; } out_seen;
+static int packet_out(void *ctx, const struct iovec *iov, int n, const struct xmit_offload *o)
+{
+	(void)ctx;
+	(void)o;
+	out_seen.packets++;
+	for (int i = 0; i < n; i++)
+		out_seen.bytes += (unsigned)iov[i].iov_len;
+	return 0;
+}
+
 /* --- I1: routes --------------------------------------------------------------------------------------------------------------- */
 
 /* The next hop that a datagram to addr asks ARP for: where the route sends it. */
@@ -193,7 +204,7 @@ static void what_is_not_valid_is_dropped_and_counted(void **state)
 
 	(void)state;
 	path_link(&(struct xmit_vnic_config){0});
-	const struct xmit_packet_config c = {.size = sizeof(c), .name = "p0", .type = XMIT_DEV_NONE};
+	const struct xmit_packet_config c = {.size = sizeof(c), .name = "p0", .type = XMIT_DEV_NONE, .out = packet_out};
 	xmit_dev *dev = xmit_packet_new(p.b, &c);
 	assert_non_null(dev);
 	assert_int_equal(xmit_dev_up(dev), 0);
@@ -414,17 +425,6 @@ static void without_carrier_frames_are_dropped_by_name(void **state)
 	assert_int_equal(xmit_drops(p.a, "DEV_READY"), 1);
 }
 
-static struct { unsigned packets, bytes; } out_seen;
-static int packet_out(void *ctx, const struct iovec *iov, int n, const struct xmit_offload *o)
-{
-	(void)ctx;
-	(void)o;
-	out_seen.packets++;
-	for (int i = 0; i < n; i++)
-		out_seen.bytes += (unsigned)iov[i].iov_len;
-	return 0;
-}
-
 /* Two functions are a device: what goes out of one host's comes in at the other's. */
 static void a_packet_device_is_two_functions(void **state)
 {
@@ -462,7 +462,7 @@ static void a_packet_device_is_two_functions(void **state)
 /* 400 frames wait; each xmit_poll() takes its budget of them, and says that there is more. */
 static void poll_keeps_to_its_budget(void **state)
 {
-	struct xmit_packet_config c = {.size = sizeof(c), .name = "p0", .type = XMIT_DEV_NONE};
+	struct xmit_packet_config c = {.size = sizeof(c), .name = "p0", .type = XMIT_DEV_NONE, .out = packet_out};
 	uint8_t bad[20] = {0x45};
 	struct iovec iov = {bad, sizeof(bad)};
 	uint64_t before;
