@@ -6,6 +6,9 @@
  * that is free too.  Space never touched yet is not in the lists: it is cut off in largest blocks at `virgin`
  * (and at `virgin_end`, for tables), so that an instance with a large cap costs little resident memory.
  *
+ * Page fragments come and go in one order only: a few freed blocks of that order stay as they are, not merged, until an allocation fails for it
+ * (reclaim); they count as free.
+ *
  * Giving back to the host: blocks of 64 KiB and more that are free and dirty are counted; above a threshold a timer is armed which, a
  * second later, discards those that stayed free all that time.  Allocation and free never call the host.
  *
@@ -13,7 +16,7 @@
  */
 #include "core/mem_internal.h"
 
-enum { DISCARD_ORDER = 4, DISCARD_THRESHOLD_PAGES = 256 };
+enum { DISCARD_ORDER = 4, DISCARD_THRESHOLD_PAGES = 256, KEPT_ORDER = 3, KEPT_MOST = 8, KEPT_ARENA_SHARE = 64 };
 #define DISCARD_PERIOD_NS NSEC_PER_SEC
 
 static bool counts_as_dirty(const struct page *pg) { return pg->order >= DISCARD_ORDER && pg->content == CONTENT_DIRTY; }
@@ -137,9 +140,30 @@ static void account_freed(struct mem *m, uint32_t index, uint32_t pages)
 
 static struct page *take_granted(struct mem *m, unsigned order, enum mem_prio prio)
 {
+	struct page *pg;
+
 	if (m->free_pages < (1u << order) + (prio == MEM_RESERVE ? 0 : m->reserve_pages))
 		return NULL;
-	return take_block(m, order);
+	if (order != KEPT_ORDER || !m->nr_kept)
+		return take_block(m, order);
+	pg = list_first_entry(&m->kept, struct page, list);
+	list_del_init(&pg->list);
+	m->nr_kept--;
+	return pg;
+}
+
+/* What lies idle for speed alone is given up; true: there was something. */
+static bool reclaim(struct mem *m)
+{
+	bool some = slab_reclaim(m);
+
+	for (; m->nr_kept; m->nr_kept--, some = true) {
+		struct page *pg = list_first_entry(&m->kept, struct page, list);
+
+		list_del_init(&pg->list);
+		free_block(m, (uint32_t)(pg - m->pages), KEPT_ORDER, CONTENT_DIRTY);
+	}
+	return some;
 }
 
 struct page *buddy_alloc(struct mem *m, unsigned order, enum mem_prio prio, enum page_type type, enum page_content *content)
@@ -147,7 +171,7 @@ struct page *buddy_alloc(struct mem *m, unsigned order, enum mem_prio prio, enum
 	uint32_t pages = 1u << order;
 	struct page *pg = take_granted(m, order, prio);
 
-	if (unlikely(!pg) && slab_reclaim(m))
+	if (unlikely(!pg) && reclaim(m))
 		pg = take_granted(m, order, prio);
 	if (unlikely(!pg))
 		return NULL;
@@ -168,7 +192,13 @@ void buddy_free(struct mem *m, struct page *pg)
 	unsigned order = pg->order;
 
 	pg->type = PAGE_NONE;
-	free_block(m, index, order, CONTENT_DIRTY);
+	if (order == KEPT_ORDER && m->nr_kept < m->kept_most) {
+		pg->content = CONTENT_DIRTY;
+		list_add(&pg->list, &m->kept);
+		m->nr_kept++;
+	} else {
+		free_block(m, index, order, CONTENT_DIRTY);
+	}
 	account_freed(m, index, 1u << order);
 }
 
@@ -209,6 +239,8 @@ void *buddy_alloc_range(struct mem *m, uint32_t pages, bool *zero)
 		while ((1u << order) < pages)
 			order++;
 		struct page *pg = take_block(m, order);
+		if (!pg && reclaim(m))
+			pg = take_block(m, order);
 		if (!pg)
 			return NULL;
 		*zero = pg->content == CONTENT_ZERO;
@@ -217,6 +249,8 @@ void *buddy_alloc_range(struct mem *m, uint32_t pages, bool *zero)
 	} else {
 		uint32_t blocks = DIV_ROUND_UP(pages, (uint32_t)MAX_BLOCK_PAGES);
 		first = take_row(m, blocks, zero);
+		if (first == UINT32_MAX && reclaim(m))
+			first = take_row(m, blocks, zero);
 		if (first == UINT32_MAX)
 			return NULL;
 		end = first + blocks * MAX_BLOCK_PAGES;
@@ -241,6 +275,8 @@ void buddy_init(struct mem *m)
 {
 	for (unsigned i = 0; i <= PAGE_MAX_ORDER; i++)
 		list_init(&m->free[i]);
+	list_init(&m->kept);
+	m->kept_most = MIN((m->nr_pages / KEPT_ARENA_SHARE) >> KEPT_ORDER, (uint32_t)KEPT_MOST);
 	timer_init(&m->discard_timer, discard_expired);
 	m->virgin = ALIGN_UP(m->first_page, (uint32_t)MAX_BLOCK_PAGES);
 	m->virgin_end = m->nr_pages;

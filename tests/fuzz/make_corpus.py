@@ -85,6 +85,7 @@ BAD_OPTIONS = {
     "sack-odd": b"\5\7\0\0\0\0\0\0", "sack4": b"\5\x22" + struct.pack(">8I", 10, 20, 30, 40, 50, 60, 70, 80) + b"\0\0",
     "sack-backward": b"\1\1\5\x0a" + struct.pack(">II", 500, 100), "wscale15": b"\3\3\x0f\0", "mss0": b"\2\4\0\0", "mss1": b"\2\4\0\1",
     "all-nop": b"\1" * 40, "fastopen": b"\x22\x0a12345678\0\0", "stamp": b"\1\1" + STAMP, "two-stamps": STAMP + STAMP + b"\0" * 4,
+    "mss-cut": b"\1\1\2\4", "wscale-cut": b"\1\1\3\3", "stamp-cut": b"\1\1\x08\x0a", "sack-cut": b"\1\1\5\x12", "fastopen-cut": b"\1\1\x22\x0a",
     "usual": MSS + SACK_OK + STAMP + NOP + b"\3\3\7",
 }
 BAD_IP_OPTIONS = {
@@ -119,6 +120,9 @@ def frame_seeds():
         yield "ip-option-" + name, bytes([0, 0]) + record(frame)
     for n in (0, 1, 13, 14, 15, 33, 34, 41, 42, 53, 54, 57):
         yield f"cut-{n}", bytes([0, 0]) + record(tcp(ACK, b"\1\1" + STAMP, b"x" * 20)[:n]) + record(icmp(8)[:n]) + record(arp(1)[:n])
+    offsets = b"".join(record(tcp(f, payload=b"\2\4\5\xb4\x08\x0a" * 3, doff=d), mend=m) for d in range(16) for f in (ACK, SYN) for m in (CONNECTION, BY_PROTOCOL))
+    yield "data-offsets", bytes([MEND, 0]) + offsets
+    yield "data-offsets-options", bytes([MEND | OPTIONS, 0]) + offsets
     every_flags = b"".join(record(tcp(f, payload=b"data"), mend=CONNECTION) for f in range(64) if not f & (RST | SYN | FIN))
     yield "flags-no-control", bytes([MEND, 0]) + every_flags
     for f in (SYN, RST, FIN, SYN | ACK, RST | ACK, FIN | ACK, SYN | FIN, SYN | RST, 0, 63, 255):

@@ -280,6 +280,43 @@ def nc_udp(world):
         expect(line == b"back\n", f"nc printed {line}")
 
 
+UDP = """
+import socket, sys
+peer = (sys.argv[1], int(sys.argv[2]))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(10)
+for n in (0, 1, 1472, 1473, 9000, 60000):
+    data = bytes(i * 7 % 251 for i in range(n))
+    s.sendto(data, peer)
+    got, addr = s.recvfrom(65536)
+    if got != data or addr != peer:
+        print(f"sendto, recvfrom: {n} bytes sent, {len(got)} came back from {addr}")
+s.connect(peer)
+s.sendmsg([b"a" * 10, b"", b"b" * 2000])
+got, _, flags, addr = s.recvmsg(5)
+if got != b"aaaaa" or not flags & socket.MSG_TRUNC or addr != peer:
+    print("sendmsg, recvmsg:", got, flags, addr)
+for i in range(100):
+    s.send(str(i).encode())
+if (order := [int(s.recv(100)) for _ in range(100)]) != list(range(100)):
+    print("order:", order)
+"""
+
+
+@case("UDP datagrams of every size, in pieces, cut and in order")
+def udp_sizes(world):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((PEER, 0))
+
+        def echo():
+            while True:
+                data, addr = s.recvfrom(65536)
+                s.sendto(data, addr)
+        Task(echo)
+        said = python(world, UDP, PEER, s.getsockname()[1]).stdout
+    expect(not said, said)
+
+
 # --- names --------------------------------------------------------------------------------------------------------------
 
 

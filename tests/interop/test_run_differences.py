@@ -189,8 +189,10 @@ def converse(world, words, program, addr, theirs, **popen):
         for line in p.stdout:
             if line.startswith("?"):
                 what, *args = eval(line[1:])
-                p.stdin.write(repr(getattr(peer, what)(*args)) + "\n")
-                p.stdin.flush()
+                answer = repr(getattr(peer, what)(*args))
+                if p.poll() is None:
+                    p.stdin.write(answer + "\n")
+                    p.stdin.flush()
             elif line.startswith("="):
                 results.append(line[1:].strip())
             else:

@@ -9,7 +9,7 @@ import json
 import re
 import socket
 
-from harness import MB, OURS, PEER, SCALE, Task, case, expect, main, sha256, tail
+from harness import MB, OURS, PEER, SCALE, Task, case, expect, main, sha256, tail, wait_for
 
 MIDDLE, SMALL = 20 * MB // SCALE, 1 * MB // SCALE
 REQUESTS = 20000 // SCALE
@@ -116,6 +116,30 @@ def http_server(world):
     out = world.sh("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{OURS}:8000/none").stdout
     expect(out == "404", f"a file that is not there was answered {out}")
     expect(PEER in world.said(p), f"the server logged no client {PEER}: {tail(world.said(p))}")
+
+
+DUAL = """
+import socket
+l = socket.create_server(("::", 7008), family=socket.AF_INET6, dualstack_ipv6=True)
+c, peer = l.accept()
+c.sendall(f"{peer[0]} {c.getsockname()[0]}".encode())
+"""
+
+
+@case("an AF_INET6 server sees an IPv4 client as v4-mapped", only_xmit=True)
+def dual_stack(world):
+    p = world.start_over("python3", "-c", DUAL)
+
+    def ask():
+        world.alive(p)
+        try:
+            with socket.create_connection((OURS, 7008), 1) as s:
+                return s.makefile().read()
+        except OSError:
+            return None
+    said = wait_for(ask, 10, "an answer")
+    expect(said == f"::ffff:{PEER} ::ffff:{OURS}", f"the names are {said}")
+    expect(p.wait(5) == 0, f"the server ended with {p.returncode}")
 
 
 FORKING = """
