@@ -12,6 +12,7 @@
  *   non-blocking:  the placeholder is connected at once and filled with plug bytes until it is not writable.  Success reads the plug back,
  *                  which makes it writable, with an edge.  Failure closes our end with the plug unread: the program sees IN, OUT, ERR, HUP,
  *                  RDHUP as with TCP.  The placeholder is spent then; another connect() on it puts a new one in its place.
+ *                  A blocking caller that is sent away by a signal or its time-out leaves a plugged placeholder too.
  * While it is plugged the placeholder's send buffer is as small as the kernel allows, so that few bytes fill it.
  */
 #include "supervisor.h"
@@ -215,6 +216,31 @@ static int renew(struct supervisor *sup, struct call *c)
 	return 0;
 }
 
+/* Plugs the program's end fd.  0 or -errno. */
+static int start_plugged(struct supervisor *sup, struct object *o, int fd)
+{
+	int end = join(sup, o, fd);
+
+	if (end < 0)
+		return end;
+	plug(o, fd, end);
+	o->src.ready = plugged_end_ready;
+	source_add(sup, end, EPOLLRDHUP | EPOLLET, &o->src);
+	o->state = ST_CONNECTING;
+	return 0;
+}
+
+/* A caller is sent away from its blocking connect(), by a signal or its time-out; the stack goes on. */
+void connect_left(struct supervisor *sup, struct object *o)
+{
+	int fd = o->state == ST_CONNECTING && o->end < 0 ? object_fetch(sup, o) : -1;
+
+	if (fd < 0)
+		return;
+	(void)start_plugged(sup, o, fd);
+	close(fd);
+}
+
 static long begin_waiting(struct supervisor *sup, struct call *c, int error)
 {
 	struct object *o = c->obj;
@@ -225,16 +251,8 @@ static long begin_waiting(struct supervisor *sup, struct call *c, int error)
 			return rc;
 	}
 	if (c->nonblock) {
-		if (o->state == ST_FRESH) {
-			int end = join(sup, o, c->dup);
-			if (end < 0)
-				return end;
-			plug(o, c->dup, end);
-			o->src.ready = plugged_end_ready;
-			source_add(sup, end, EPOLLRDHUP | EPOLLET, &o->src);
-			o->state = ST_CONNECTING;
-		}
-		return -error;
+		int rc = o->state == ST_FRESH ? start_plugged(sup, o, c->dup) : 0;
+		return rc < 0 ? rc : -error;
 	}
 	if (o->state == ST_FRESH)
 		o->state = ST_CONNECTING;

@@ -300,10 +300,28 @@ static void sync_origins(struct object *o, int fd)
 	}
 }
 
-static long owed_error(struct object *o)
+/* The oldest origin is a report: takes its empty datagram too, unless a plain read has taken it. */
+static void drop_report(struct object *o, int fd)
+{
+	char byte;
+
+	if (recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC) == 0)
+		(void)!recv(fd, &byte, 1, MSG_DONTWAIT);
+	drop_oldest_origin(o);
+}
+
+void dgram_forget_reports(struct object *o, int fd)
+{
+	sync_origins(o, fd);
+	while (o->origins && o->origins->error)
+		drop_report(o, fd);
+}
+
+static long owed_error(struct object *o, int fd)
 {
 	int err = o->err;
 
+	dgram_forget_reports(o, fd);
 	o->err = 0;
 	return -err;
 }
@@ -320,7 +338,7 @@ long dgram_send(struct supervisor *sup, struct call *c, struct message *m, int f
 		return (long)m->len;
 	}
 	if (o->err)
-		return owed_error(o);
+		return owed_error(o, c->dup);
 	if (o->parked || (o->in_ready && o->up_blocked)) /* what was written before is not through */
 		return call_again(c, flags, SO_SNDTIMEO);
 	if (m->has_addr) {
@@ -342,10 +360,13 @@ static long receive_error_queue(struct supervisor *sup, struct call *c, struct m
 	struct iovec iov = { m->data, MIN(size, (size_t)BOUNCE_BYTES) };
 	struct msghdr msg = { .msg_name = &m->addr, .msg_namelen = sizeof(m->addr), .msg_iov = &iov, .msg_iovlen = 1,
 			      .msg_control = m->control, .msg_controllen = sizeof(m->control) };
-	ssize_t n = xmit_recvmsg(sup->net, c->obj->sfd, &msg, flags | MSG_DONTWAIT);
+	struct object *o = c->obj;
+	ssize_t n = xmit_recvmsg(sup->net, o->sfd, &msg, flags | MSG_DONTWAIT);
 
 	if (n < 0)
 		return -errno;
+	o->err = 0; /* it is told by this; that of the next, if there is one, will be reported */
+	dgram_forget_reports(o, c->dup);
 	m->len = MIN((size_t)n, iov.iov_len);
 	m->has_addr = msg.msg_namelen > 0;
 	m->addr_len = msg.msg_namelen;
@@ -382,16 +403,15 @@ long dgram_recv(struct supervisor *sup, struct call *c, struct message *m, size_
 		return 0;
 	for (;;) {
 		sync_origins(o, c->dup);
-		bool is_error = o->origins && o->origins->error;
-		ssize_t n = recv(c->dup, m->data, BOUNCE_BYTES, MSG_DONTWAIT | MSG_TRUNC | (peek && !is_error ? MSG_PEEK : 0));
+		if (o->origins && o->origins->error) {
+			if (o->err)
+				return owed_error(o, c->dup);
+			drop_report(o, c->dup); /* it was told by another call */
+			continue;
+		}
+		ssize_t n = recv(c->dup, m->data, BOUNCE_BYTES, MSG_DONTWAIT | MSG_TRUNC | (peek ? MSG_PEEK : 0));
 		if (n < 0)
 			return errno == EAGAIN ? call_again(c, flags, SO_RCVTIMEO) : -errno;
-		if (is_error) {
-			drop_oldest_origin(o);
-			if (o->err)
-				return owed_error(o);
-			continue; /* it was told by another call */
-		}
 		take_origin(o, m, peek);
 		m->len = MIN((size_t)n, size);
 		if ((size_t)n > size)

@@ -10,13 +10,30 @@
 #include "supervisor.h"
 
 #include <errno.h>
+#include <linux/udp.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define IOV_MAX_KERNEL 1024u
 
 static bool addr_given(const struct msghdr *h)
 {
 	return h->msg_name && h->msg_namelen;
+}
+
+/* A socket that was never connected: AF_UNIX has other errors for it. */
+static bool unconnected(const struct object *o)
+{
+	return o->state == ST_FRESH || o->state == ST_LISTEN;
+}
+
+static long broken_pipe(const struct call *c, int flags)
+{
+	if (!(flags & MSG_NOSIGNAL))
+		syscall(SYS_tkill, (pid_t)c->req.pid, SIGPIPE);
+	return -EPIPE;
 }
 
 static long stream_send(struct call *c, const struct message *m, int flags)
@@ -27,7 +44,7 @@ static long stream_send(struct call *c, const struct message *m, int flags)
 	if (n >= 0)
 		return n;
 	if (errno == ENOTCONN || errno == EPIPE)
-		return -EPIPE;
+		return broken_pipe(c, flags);
 	return errno == EAGAIN ? call_again(c, flags, SO_SNDTIMEO) : -errno;
 }
 
@@ -109,6 +126,20 @@ static int read_msghdr(struct supervisor *sup, const struct call *c, uint64_t ad
 	return mem_read(sup, c, (uintptr_t)h->msg_iov, iov, h->msg_iovlen * sizeof(*iov));
 }
 
+/* UDP_SEGMENT, which the stack has not: Linux says EIO of a device that cannot, upon which programs send one by one. */
+static bool asks_to_be_cut(struct message *m)
+{
+	struct msghdr h = { .msg_control = m->control, .msg_controllen = m->control_len };
+
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&h); cm; cm = CMSG_NXTHDR(&h, cm)) {
+		if (cm->cmsg_len < sizeof(*cm))
+			return false;
+		if (cm->cmsg_level == IPPROTO_UDP && cm->cmsg_type == UDP_SEGMENT)
+			return true;
+	}
+	return false;
+}
+
 static long send_one(struct supervisor *sup, struct call *c, uint64_t addr, int flags)
 {
 	struct iovec iov[IOV_MAX_KERNEL];
@@ -119,7 +150,7 @@ static long send_one(struct supervisor *sup, struct call *c, uint64_t addr, int 
 	if (rc)
 		return rc;
 	if (c->obj->kind == OBJ_STREAM && !addr_given(&h))
-		return CALL_CONTINUE;
+		return unconnected(c->obj) ? broken_pipe(c, flags) : CALL_CONTINUE;
 	m.data = sup->bounce;
 	m.has_addr = addr_given(&h);
 	m.addr_len = MIN(h.msg_namelen, (socklen_t)sizeof(m.addr));
@@ -130,6 +161,8 @@ static long send_one(struct supervisor *sup, struct call *c, uint64_t addr, int 
 	m.control_len = h.msg_control ? h.msg_controllen : 0;
 	if ((rc = mem_read(sup, c, (uintptr_t)h.msg_control, m.control, m.control_len)))
 		return rc;
+	if (asks_to_be_cut(&m))
+		return -EIO;
 	ssize_t n = mem_gather(sup, c, iov, h.msg_iovlen, m.data, BOUNCE_BYTES);
 	if (n < 0)
 		return n;
@@ -149,10 +182,21 @@ static size_t total_len(const struct iovec *iov, size_t n)
 /* Control data that the program has room for; the rest is cut, whole headers only, and said so. */
 static size_t fit_control(struct message *m, size_t room)
 {
+	struct msghdr h = { .msg_control = m->control, .msg_controllen = m->control_len };
+	size_t fits = 0;
+
 	if (m->control_len <= room)
 		return m->control_len;
 	m->flags |= MSG_CTRUNC;
-	return 0;
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&h); cm; cm = CMSG_NXTHDR(&h, cm)) {
+		size_t at = (size_t)((unsigned char *)cm - m->control);
+		if (cm->cmsg_len > room - at)
+			break;
+		fits = MIN(at + CMSG_ALIGN(cm->cmsg_len), room);
+		if (fits == room)
+			break;
+	}
+	return fits;
 }
 
 static long receive_one(struct supervisor *sup, struct call *c, uint64_t addr, int flags)
@@ -165,7 +209,7 @@ static long receive_one(struct supervisor *sup, struct call *c, uint64_t addr, i
 	if (rc)
 		return rc;
 	if (c->obj->kind == OBJ_STREAM && !addr_given(&h))
-		return CALL_CONTINUE;
+		return unconnected(c->obj) && !(flags & MSG_ERRQUEUE) ? -ENOTCONN : CALL_CONTINUE;
 	long result = message_recv(sup, c, &m, total_len(iov, h.msg_iovlen), flags);
 	if (result < 0)
 		return result;

@@ -159,6 +159,15 @@ static int hold(struct supervisor *sup, struct call *c)
 	return 0;
 }
 
+/* The call ends unfinished, by a signal or its time-out. */
+static void send_away(struct supervisor *sup, struct held *h, long error)
+{
+	if (h->req.data.nr == SYS_connect && h->obj)
+		connect_left(sup, h->obj);
+	respond(sup, h->req.id, error);
+	held_free(h);
+}
+
 /* It goes on waiting; for another object if its descriptor has become another one meanwhile. */
 static void hold_on(struct call *c)
 {
@@ -245,8 +254,7 @@ void held_expire(struct supervisor *sup)
 	list_for_each_entry_safe(h, next, &sup->held, all_node) {
 		if (h->deadline_ns > sup->now_ns)
 			continue;
-		respond(sup, h->req.id, -h->timeout_error);
-		held_free(h);
+		send_away(sup, h, -h->timeout_error);
 	}
 }
 
@@ -294,8 +302,7 @@ void held_look_for_signals(struct supervisor *sup)
 			held_free(h);
 		else if (signal_pending(h)) {
 			/* A call with a time-out is not repeated by the kernel: its time would begin anew. */
-			respond(sup, h->req.id, h->deadline_ns == XMIT_NEVER ? -ERESTARTSYS_KERNEL : -EINTR);
-			held_free(h);
+			send_away(sup, h, h->deadline_ns == XMIT_NEVER ? -ERESTARTSYS_KERNEL : -EINTR);
 		} else if (++h->looks % LOOKS_PER_RETRY == 0 && !list_empty(&h->wait_node)) {
 			repeat(sup, h); /* a shutdown() of its socket raises no event */
 		}

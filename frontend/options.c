@@ -91,6 +91,27 @@ static int canonical(int level, int name)
 	return name;
 }
 
+/* Options that only the calls which the program makes on its placeholder could honour: refused, not taken in vain. */
+static int cannot_hold(const struct object *o, int level, int name)
+{
+	if (level == SOL_SOCKET && name == SO_ZEROCOPY)
+		return -EOPNOTSUPP; /* no completion would ever come */
+	if (o->kind == OBJ_STREAM && level == IPPROTO_TCP && name == XMIT_TCP_INQ)
+		return -ENOPROTOOPT;
+	return 0;
+}
+
+/* What was written before an option is set goes by the old value. */
+static void move_on(struct supervisor *sup, struct object *o)
+{
+	if (o->kind == OBJ_DGRAM) {
+		dgram_drain(sup, o);
+	} else if (o->kind == OBJ_STREAM && o->state == ST_LINKED) {
+		o->in_ready = true;
+		stream_pump(sup, o);
+	}
+}
+
 long sys_setsockopt(struct supervisor *sup, struct call *c)
 {
 	const uint64_t *a = (const uint64_t *)c->req.data.args;
@@ -103,8 +124,11 @@ long sys_setsockopt(struct supervisor *sup, struct call *c)
 	if (len > OPTION_MAX)
 		return -ENOBUFS;
 	int rc = mem_read(sup, c, a[3], val, (size_t)len);
+	if (!rc)
+		rc = cannot_hold(o, level, name);
 	if (rc)
 		return rc;
+	move_on(sup, o);
 	if (o->sfd < 0)
 		return 0; /* netlink: there is nothing to set; gone from the stack: it has no effect any more */
 	if (xmit_setsockopt(sup->net, o->sfd, level, name, val, (socklen_t)len) < 0)
@@ -129,6 +153,8 @@ static int take_error(struct supervisor *sup, struct call *c)
 
 	if (o->kind == OBJ_STREAM)
 		(void)getsockopt(c->dup, SOL_SOCKET, SO_ERROR, &own, &len);
+	else
+		dgram_forget_reports(o, c->dup);
 	if (o->state == ST_DEAD) {
 		err = own ? (o->err ? o->err : own) : 0;
 		o->err = 0;
@@ -206,7 +232,8 @@ static long write_int(struct supervisor *sup, struct call *c, int value)
 	return mem_write(sup, c, c->req.data.args[2], &value, sizeof(value));
 }
 
-static long unsent(struct supervisor *sup, struct call *c)
+/* SIOCOUTQ, SIOCOUTQNSD: what waits in the pair is neither acknowledged nor sent. */
+static long unsent(struct supervisor *sup, struct call *c, unsigned cmd)
 {
 	struct object *o = c->obj;
 	int in_stack = 0, in_pair = 0;
@@ -216,7 +243,7 @@ static long unsent(struct supervisor *sup, struct call *c)
 	if (o->state == ST_LISTEN)
 		return -EINVAL;
 	if (o->sfd >= 0)
-		(void)xmit_ioctl(sup->net, o->sfd, SIOCOUTQ, &in_stack);
+		(void)xmit_ioctl(sup->net, o->sfd, cmd, &in_stack);
 	if (o->end >= 0)
 		(void)ioctl(o->end, SIOCINQ, &in_pair);
 	return write_int(sup, c, in_stack + in_pair - (o->state == ST_CONNECTING ? (int)o->plug_bytes : 0));
@@ -277,8 +304,8 @@ long sys_ioctl(struct supervisor *sup, struct call *c)
 {
 	unsigned cmd = (unsigned)c->req.data.args[1];
 
-	if (cmd == SIOCOUTQ)
-		return unsent(sup, c);
+	if (cmd == SIOCOUTQ || (cmd == SIOCOUTQNSD && c->obj && c->obj->kind == OBJ_STREAM))
+		return unsent(sup, c, cmd);
 	if (cmd >= FIOSETOWN && cmd <= SIOCGPGRP) /* who gets SIGIO and SIGURG: the placeholder's own affair */
 		return CALL_CONTINUE;
 	if (!c->obj && !is_socket(c->dup))

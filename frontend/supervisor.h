@@ -258,6 +258,7 @@ void walk_check(struct supervisor *sup);
 /* connect.c, listen.c, dgram.c, options.c, netlink.c: calls */
 long sys_connect(struct supervisor *sup, struct call *c);
 void connect_progress(struct supervisor *sup, struct object *o);
+void connect_left(struct supervisor *sup, struct object *o); /* the caller of a blocking connect() is sent away */
 long sys_listen(struct supervisor *sup, struct call *c);
 long sys_accept(struct supervisor *sup, struct call *c);
 void listen_offer(struct supervisor *sup, struct object *o);
@@ -298,6 +299,7 @@ bool dgram_deliver(struct object *o, struct origin *from, const void *data); /* 
 void dgram_stack_event(xmit_net *net, int fd, uint32_t events, void *ctx);
 long dgram_send(struct supervisor *sup, struct call *c, struct message *m, int flags);
 long dgram_recv(struct supervisor *sup, struct call *c, struct message *m, size_t size, int flags);
+void dgram_forget_reports(struct object *o, int fd); /* an error was told: the datagrams that announce it go; fd: the program's end */
 void dgram_free(struct object *o);
 
 /* netlink.c */

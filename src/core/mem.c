@@ -104,6 +104,8 @@ static void *alloc_block(struct mem *m, size_t n, enum mem_prio prio, enum page_
 	}
 	pg->owner = (struct frag_owner){.refs = 1};
 	m->allocs++;
+	if (!content) /* who asks for it reads it */
+		mem_undefined(page_address(m, pg), n);
 	return page_address(m, pg);
 }
 

@@ -27,6 +27,17 @@ enum { SLAB_REDZONE = 16 };
 enum { SLAB_REDZONE = 0 };
 #endif
 
+/* In memory-sanitizer builds what was just handed out counts as not initialised: reading it before it is written is an error. */
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
+#define mem_undefined(p, n) __msan_poison(p, n)
+#endif
+#endif
+#ifndef mem_undefined
+#define mem_undefined(p, n) ((void)(p), (void)(n))
+#endif
+
 enum page_type { PAGE_NONE = 0 /* never used, or tail of a block */, PAGE_FREE, PAGE_BLOCK, PAGE_SLAB, PAGE_TABLE };
 enum page_content { CONTENT_ZERO = 0, CONTENT_DISCARDED, CONTENT_DIRTY }; /* of a free block; grows when merged */
 enum { MAX_CACHES = 96, MAX_BLOCK_PAGES = 1 << PAGE_MAX_ORDER, NR_SIZE_CLASSES = 30 };
@@ -108,6 +119,7 @@ static inline void *cache_unkeep(struct kmem_cache *c)
 	mem_unpoison(obj, c->size);
 	c->kept = *(void **)obj;
 	c->nr_kept--;
+	mem_undefined(obj, c->size);
 	return obj;
 }
 /* The fast halves of kmem_cache_alloc() and _free(): NULL or false, with nothing done, where those must do it. */

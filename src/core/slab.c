@@ -172,6 +172,7 @@ static __attribute__((noinline)) void *alloc_slow(struct kmem_cache *c, enum mem
 	}
 	c->live++;
 	m->allocs++;
+	mem_undefined(obj, c->size);
 	return obj;
 }
 

@@ -144,7 +144,7 @@ static int net_rx_action(struct net *net, int budget)
 		int work;
 
 		list_del_init(&napi->poll_list);
-		work = napi_turn(net, napi, MIN(ns->sysctl_dev_weight, quota - used));
+		work = napi_turn(net, napi, PROVE_BREAKS("D4") ? INT32_MAX : MIN(ns->sysctl_dev_weight, quota - used));
 		used += MAX(work, 1);
 	}
 	if (!list_empty(&list)) {

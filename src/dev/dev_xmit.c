@@ -56,7 +56,7 @@ static struct netdev_queue *netdev_pick_tx(struct net_device *dev, struct sk_buf
 {
 	unsigned i = 0;
 
-	if (dev->num_tx_queues > 1)
+	if (dev->num_tx_queues > 1 && !PROVE_BREAKS("Q1"))
 		i = reciprocal_scale(skb_flow_hash(skb), dev->num_tx_queues);
 	skb->queue_mapping = (uint16_t)i;
 	return &dev->tx[i];
@@ -67,7 +67,7 @@ int dev_queue_xmit(struct sk_buff *skb)
 	struct net_device *dev = skb->dev;
 
 	trace_skb(skb, TP_dev_queue_xmit);
-	if (unlikely(!netif_running(dev))) {
+	if (unlikely(!netif_running(dev)) && !PROVE_BREAKS("D1")) {
 		dev->stats.tx_dropped++;
 		skb_drop(skb, SKB_DROP_REASON_DEV_READY);
 		return -ENETDOWN;
@@ -212,7 +212,7 @@ struct sk_buff *dev_hard_start_xmit(struct sk_buff *first, struct net_device *de
 		struct sk_buff *next = skb->next;
 
 		skb->next = NULL;
-		rc = xmit_one(skb, dev, txq, next);
+		rc = xmit_one(skb, dev, txq, next && !PROVE_BREAKS("Q4"));
 		if (unlikely(rc != XMIT_TX_OK)) {
 			skb->next = next;
 			break;

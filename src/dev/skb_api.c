@@ -467,6 +467,8 @@ void xmit_dev_tx_stop(xmit_dev *dev, unsigned queue)
 
 void xmit_dev_tx_wake(xmit_dev *dev, unsigned queue)
 {
+	if (PROVE_BREAKS("D2"))
+		return;
 	dev->tx[queue].state &= ~(uint32_t)QUEUE_STATE_DRV_XOFF;
 	if (netif_running(dev))
 		dev->net->sched_ops->schedule(&dev->tx[queue]);

@@ -35,7 +35,7 @@ static void push_out(struct packet_dev *p)
 		int n = xmit_skb_iov(skb, iov, PIECES_MOST);
 
 		xmit_skb_offload(skb, &o);
-		int err = n < 0 ? -EMSGSIZE : p->config.out(p->config.ctx, iov, n, &o);
+		int err = n < 0 ? -EMSGSIZE : PROVE_BREAKS("D3") ? 0 : p->config.out(p->config.ctx, iov, n, &o);
 		if (err == -EAGAIN) {
 			p->blocked = true;
 			break;

@@ -313,7 +313,7 @@ void fib_trie_match(const struct fib_trie *t, uint32_t addr, struct fib_trie_cur
 			cur->node[cur->depth] = n;
 			cur->left[cur->depth++] = hit;
 		}
-		if (!(n->children & 1u << c))
+		if (!(n->children & 1u << c) || (cur->depth && PROVE_BREAKS("I1")))
 			return;
 		n = child_at(n, c);
 	}

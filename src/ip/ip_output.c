@@ -127,7 +127,7 @@ static int ip_finish_output(struct net *net, struct sock *sk, struct sk_buff *sk
 			return ip_finish_output2(net, sk, skb);
 		return finish_output_gso(net, sk, skb, mtu);
 	}
-	if (unlikely(skb->len > mtu || IPCB(skb)->frag_max_size))
+	if (unlikely(skb->len > mtu || IPCB(skb)->frag_max_size) && !PROVE_BREAKS("I4"))
 		return ip_fragment(net, sk, skb, mtu, ip_finish_output2);
 	return ip_finish_output2(net, sk, skb);
 }
@@ -211,7 +211,8 @@ int ip_local_out(struct net *net, struct sock *sk, struct sk_buff *skb)
 	trace_skb(skb, TP_ip_local_out);
 	NET_INC_STATS(net, IpOutRequests);
 	iph->tot_len = cpu_to_be16((uint16_t)skb->len);
-	ip_send_check(iph);
+	if (!PROVE_BREAKS("I2"))
+		ip_send_check(iph);
 	skb->protocol = CPU_TO_BE16(ETH_P_IP);
 	trace_skb(skb, TP_nf_local_out);
 	return NF_HOOK(net, NFPROTO_IPV4_, NF_INET_LOCAL_OUT, sk, skb, NULL, skb->dst->dev, dst_output);

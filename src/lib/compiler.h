@@ -3,6 +3,7 @@
 #ifndef XMIT_LIB_COMPILER_H
 #define XMIT_LIB_COMPILER_H
 
+#include "lib/prove.h"
 #include <assert.h>
 #include <stddef.h>
 

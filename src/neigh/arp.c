@@ -190,7 +190,8 @@ static void arp_answer(struct net_device *dev, const struct arphdr *arp)
 			return;
 		neigh_update(n, arp->ar_sha, NUD_STALE, NEIGH_UPDATE_F_OVERRIDE);
 	}
-	arp_send(ARPOP_REPLY, dev, arp->ar_sip, arp->ar_tip, arp->ar_sha, arp->ar_sha);
+	if (!PROVE_BREAKS("N3"))
+		arp_send(ARPOP_REPLY, dev, arp->ar_sip, arp->ar_tip, arp->ar_sha, arp->ar_sha);
 }
 
 static bool is_gratuitous(struct net_device *dev, const struct arp_ip_ops *ip, const struct arphdr *arp)

@@ -82,7 +82,7 @@ static void cache_header(struct neighbour *n)
 	const struct net_device *dev = n->dev;
 	struct ethhdr eth;
 
-	if (dev->header_ops != &eth_header_ops)
+	if (dev->header_ops != &eth_header_ops || PROVE_BREAKS("N4"))
 		return;
 	memcpy(eth.h_dest, n->ha, ETH_ALEN);
 	memcpy(eth.h_source, dev->dev_addr, ETH_ALEN);

@@ -73,6 +73,10 @@ static void enqueue(struct neighbour *n, struct sk_buff *skb)
 		NET_INC_STATS(skb->net, NeighUnresolvedDiscards);
 		skb_drop(dequeue(n), SKB_DROP_REASON_NEIGH_QUEUEFULL);
 	}
+	if (PROVE_BREAKS("N2")) {
+		skb_drop(skb, SKB_DROP_REASON_NEIGH_QUEUEFULL);
+		return;
+	}
 	skb_queue_tail(&n->arp_queue, skb);
 	n->arp_queue_len_bytes += skb->truesize;
 }

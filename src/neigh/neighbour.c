@@ -177,7 +177,7 @@ static bool make_room(struct neigh_table *tbl)
 	bool over3 = tbl->gc_entries >= (uint32_t)tbl->gc_thresh3;
 	bool over2 = tbl->gc_entries >= (uint32_t)tbl->gc_thresh2 && !neigh_within(tbl->last_flush_ns, NEIGH_FLUSH_AGE_NS, net->now_ns);
 
-	if (likely(!over3 && !over2))
+	if (likely(!over3 && !over2) || PROVE_BREAKS("N1"))
 		return true;
 	if (forced_gc(tbl) || !over3)
 		return true;

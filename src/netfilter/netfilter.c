@@ -206,6 +206,8 @@ static int nf_iterate(struct sk_buff *skb, struct nf_hook_state *st, bool resume
 
 int nf_hook_slow(struct sk_buff *skb, struct nf_hook_state *st)
 {
+	if (PROVE_BREAKS("I3"))
+		return 1;
 	return nf_iterate(skb, st, false);
 }
 

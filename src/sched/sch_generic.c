@@ -238,7 +238,7 @@ static bool qdisc_restart(struct Qdisc *q, int quota, int *packets)
 	*packets = 0;
 	if (netif_xmit_frozen_or_stopped(txq))
 		return false;
-	requeued = !skb_queue_empty(&q->gso_skb);
+	requeued = !skb_queue_empty(&q->gso_skb) && !PROVE_BREAKS("Q2");
 	skb = requeued ? take_requeued(q, packets) : dequeue_bulk(q, MIN(quota, (int)BULK_MOST), packets);
 	if (!skb)
 		return false;

@@ -18,7 +18,7 @@ struct pfifo_fast {
 static int pfifo_fast_enqueue(struct sk_buff *skb, struct Qdisc *q, struct sk_buff **to_free)
 {
 	struct pfifo_fast *p = qdisc_priv(q);
-	struct sk_buff_head *band = &p->band[sch_default_prio2band[skb->priority & TC_PRIO_MAX]];
+	struct sk_buff_head *band = &p->band[PROVE_BREAKS("Q3") ? 0 : sch_default_prio2band[skb->priority & TC_PRIO_MAX]];
 
 	trace_skb(skb, TP_pfifo_fast_enqueue);
 	if (unlikely(band->qlen >= q->limit))

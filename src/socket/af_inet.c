@@ -188,6 +188,8 @@ ssize_t inet_sendmsg(struct socket *sock, struct msghdr_k *msg)
 	sock_trace(sk, TP_inet_sendmsg, msg->iter.count);
 	if (unlikely(!inet_sk(sk)->inet_num) && inet_autobind(sk))
 		return -EAGAIN;
+	if (PROVE_BREAKS("S1"))
+		return (ssize_t)msg->iter.count;
 	return sk->sk_prot->sendmsg(sk, msg);
 }
 

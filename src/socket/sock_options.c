@@ -284,6 +284,8 @@ static int sol_xmit_setsockopt(struct sock *sk, int name, const void *val, sockl
 
 int sock_setsockopt(struct socket *sock, int level, int name, const void *val, socklen_t len)
 {
+	if (PROVE_BREAKS("S2"))
+		return 0;
 	if (level == SOL_SOCKET)
 		return sol_socket_setsockopt(sock, name, val, len);
 	if (level == XMIT_SOL_XMIT)

@@ -101,6 +101,8 @@ uint32_t tcp_slow_start(struct tcp_sock *tp, uint32_t acked)
 {
 	uint32_t cwnd = MIN(tp->snd_cwnd + acked, tp->snd_ssthresh);
 
+	if (PROVE_BREAKS("T6"))
+		return 0;
 	acked -= cwnd - tp->snd_cwnd;
 	tp->snd_cwnd = MIN(cwnd, tp->snd_cwnd_clamp);
 	return acked;

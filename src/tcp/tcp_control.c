@@ -76,7 +76,7 @@ static uint32_t bounded_ato(const struct sock *sk)
 void tcp_send_delayed_ack(struct sock *sk)
 {
 	struct inet_connection_sock *icsk = inet_csk(sk);
-	uint64_t now = sock_net(sk)->now_ns, ato_ns = bounded_ato(sk) * NSEC_PER_USEC, deadline = now + ato_ns;
+	uint64_t now = sock_net(sk)->now_ns, ato_ns = bounded_ato(sk) * NSEC_PER_USEC, deadline = PROVE_BREAKS("T8.delack") ? now : now + ato_ns;
 
 	if (icsk->icsk_ack.pending & ICSK_ACK_TIMER) {
 		/* An ACK is due so soon that another delay gains nothing. */
@@ -228,7 +228,7 @@ void tcp_send_probe0(struct sock *sk)
 	struct inet_connection_sock *icsk = inet_csk(sk);
 	const struct netns_tcp *ns = sock_net(sk)->tcp;
 	uint64_t when_us;
-	int err = tcp_write_wakeup(sk, MIB_TCPWinProbe);
+	int err = PROVE_BREAKS("T7.probe") ? 0 : tcp_write_wakeup(sk, MIB_TCPWinProbe);
 
 	if (tcp_sk(sk)->packets_out || tcp_write_queue_empty(sk)) {
 		icsk->icsk_probes_out = 0;

@@ -14,6 +14,8 @@ static void fill_check(struct sk_buff *skb, be32 saddr, be32 daddr, bool partial
 {
 	struct tcphdr *th = tcp_hdr(skb);
 
+	if (PROVE_BREAKS("T9"))
+		return;
 	if (likely(partial)) {
 		th->check = (uint16_t)~csum_tcpudp_magic(saddr, daddr, skb->len, IPPROTO_TCP, 0);
 		skb->csum_start = skb->transport_header;

@@ -109,10 +109,10 @@ static unsigned tcp_cwnd_test(const struct tcp_sock *tp, const struct sk_buff *s
 
 	if (unlikely((TCP_SKB_CB(skb)->tcp_flags & TCPHDR_FIN) && tcp_skb_pcount(skb) == 1))
 		return 1; /* a FIN is not held back: it only costs a header */
-	if (in_flight >= cwnd)
+	if (in_flight >= cwnd && !PROVE_BREAKS("T4"))
 		return 0;
 	half = MAX(cwnd >> 1, 1u);
-	return MIN(half, cwnd - in_flight);
+	return PROVE_BREAKS("T4") ? half : MIN(half, cwnd - in_flight);
 }
 
 /* At least the first segment of skb lies in the peer's window. */
@@ -122,7 +122,7 @@ static bool tcp_snd_wnd_test(const struct tcp_sock *tp, const struct sk_buff *sk
 
 	if (skb->len > mss_now)
 		end = TCP_SKB_CB(skb)->seq + mss_now;
-	return !seq_after(end, tcp_wnd_end(tp));
+	return !seq_after(end, tcp_wnd_end(tp)) || PROVE_BREAKS("T7");
 }
 
 /* Minshall: only an unacknowledged *small* segment holds back the next small one. */
@@ -139,7 +139,7 @@ bool tcp_nagle_check(bool partial, const struct tcp_sock *tp, int nonagle)
 
 static bool tcp_nagle_test(const struct tcp_sock *tp, const struct sk_buff *skb, unsigned mss_now, int nonagle)
 {
-	if (nonagle & TCP_NAGLE_PUSH)
+	if ((nonagle & TCP_NAGLE_PUSH) || PROVE_BREAKS("T4.nagle"))
 		return true;
 	if (tcp_urg_mode(tp) || (TCP_SKB_CB(skb)->tcp_flags & TCPHDR_FIN))
 		return true;
@@ -186,7 +186,7 @@ static unsigned may_send(struct sock *sk, struct sk_buff *skb, struct xmit_run *
 		}
 		return run->mss_now;
 	}
-	if (!run->push_one && tcp_tso_should_defer(sk, skb, &run->is_cwnd_limited, &run->is_rwnd_limited, run->max_segs)) {
+	if (!run->push_one && !PROVE_BREAKS("T4.defer") && tcp_tso_should_defer(sk, skb, &run->is_cwnd_limited, &run->is_rwnd_limited, run->max_segs)) {
 		stall(sk, skb, TP_tcp_stall_tso_defer);
 		return 0;
 	}

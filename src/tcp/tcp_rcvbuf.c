@@ -147,7 +147,7 @@ void tcp_rcv_space_adjust(struct sock *sk)
 	if (!tp->rcv_rtt_est.rtt_us || tp->tcp_mstamp_us - tp->rcvq_space.time_us < tp->rcv_rtt_est.rtt_us >> 3)
 		return;
 	copied = tp->copied_seq - tp->rcvq_space.seq;
-	if (copied > tp->rcvq_space.space) {
+	if (copied > tp->rcvq_space.space && !PROVE_BREAKS("T8.tuning")) {
 		if (sk->sk_net->tcp->sysctl_tcp_moderate_rcvbuf && !sock_flag(sk, SOCK_F_RCVBUF_LOCK) && !tcp_under_memory_pressure(sk))
 			grow_rcvbuf(sk, copied);
 		tp->rcvq_space.space = copied;

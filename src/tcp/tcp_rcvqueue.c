@@ -265,7 +265,7 @@ static void data_queue_ofo(struct sock *sk, struct sk_buff *skb)
 	NET_INC_STATS(net, TCPOFOQueue);
 	if (big)
 		tcp_grow_window(sk, skb);
-	if (ofo_insert(sk, skb) && tcp_is_sack(tp))
+	if (ofo_insert(sk, skb) && tcp_is_sack(tp) && !PROVE_BREAKS("T8"))
 		tcp_sack_new_ofo_skb(sk, seq, end_seq);
 }
 

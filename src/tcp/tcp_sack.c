@@ -401,7 +401,7 @@ void tcp_mark_skb_lost(struct sock *sk, struct sk_buff *skb)
 	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 	uint32_t pcount = tcp_skb_pcount(skb);
 
-	if (cb->sacked & TCPCB_SACKED_ACKED)
+	if ((cb->sacked & TCPCB_SACKED_ACKED) || PROVE_BREAKS("T11"))
 		return;
 	if (act->retransmit_skb_hint && seq_before(cb->seq, TCP_SKB_CB(act->retransmit_skb_hint)->seq))
 		act->retransmit_skb_hint = skb;

@@ -43,6 +43,8 @@ enum add_result { ADDED, ADDED_SHORT /* the source has no more */, NO_ROOM, SKB_
 
 static void tcp_mark_push(struct tcp_sock *tp, struct sk_buff *skb)
 {
+	if (PROVE_BREAKS("T2"))
+		return;
 	TCP_SKB_CB(skb)->tcp_flags |= TCPHDR_PSH;
 	tp->pushed_seq = tp->write_seq;
 }
@@ -55,7 +57,7 @@ static bool forced_push(const struct tcp_sock *tp) { return seq_after(tp->write_
  */
 static bool should_autocork(struct sock *sk, const struct sk_buff *skb, int size_goal)
 {
-	if ((int)skb->len >= size_goal || !sock_net(sk)->tcp->sysctl_tcp_autocorking || TCP_SKB_CB(skb)->eor)
+	if ((int)skb->len >= size_goal || !sock_net(sk)->tcp->sysctl_tcp_autocorking || TCP_SKB_CB(skb)->eor || PROVE_BREAKS("T2.autocork"))
 		return false;
 	if (tcp_rtx_queue_empty(sk) || sk->sk_wmem_alloc <= skb->truesize || !tcp_sk(sk)->active)
 		return false;
@@ -137,7 +139,7 @@ static enum add_result account(struct send_call *c, struct sk_buff *skb, unsigne
 
 	if (!c->copied)
 		tcb->tcp_flags &= (uint8_t)~TCPHDR_PSH;
-	sock_net(c->sk)->copied.user_to_skb += got;
+	sock_net(c->sk)->copied.user_to_skb += PROVE_BREAKS("M") ? 2 * got : got;
 	tcp_trace(c->sk, TP_skb_copy_to_page_nocache, tp->write_seq, tp->write_seq + got, got);
 	tp->write_seq += got;
 	tcb->end_seq += got;
@@ -171,7 +173,7 @@ static enum add_result skb_copy_to_page_nocache(struct send_call *c, struct sk_b
 		return NO_ROOM;
 	owner = pf->owner;
 	to = pf->page + pf->offset;
-	merge = skb_can_coalesce(skb, to, owner);
+	merge = skb_can_coalesce(skb, to, owner) && !PROVE_BREAKS("T1");
 	if (!merge && si->nr_frags >= MAX_SKB_FRAGS)
 		return SKB_FULL;
 	copy = wmem_schedule(sk, MIN(copy, pf->size - pf->offset));

@@ -178,7 +178,7 @@ static void keepalive_timer(struct sock *sk)
 		inet_csk_reset_keepalive_timer(sk, idle_ns);
 	} else if (silent_ns < idle_ns) {
 		inet_csk_reset_keepalive_timer(sk, idle_ns - silent_ns);
-	} else if (keepalive_gives_up(sk, silent_ns)) {
+	} else if (keepalive_gives_up(sk, silent_ns) && !PROVE_BREAKS("T12.keepalive")) {
 		tcp_send_active_reset(sk, MEM_RESERVE);
 		tcp_write_err(sk);
 	} else if (tcp_write_wakeup(sk, MIB_TCPKeepAlive) <= 0) {

@@ -67,7 +67,7 @@ static struct tcp_timewait_sock *tw_take_place(struct sock *sk)
 /* Ends sk (FIN exchanged, or FIN_WAIT2 without owner).  timeo_ns: how long FIN_WAIT2 may last; 0 for TIME_WAIT.  sk is done after this. */
 void tcp_time_wait(struct sock *sk, int substate, uint64_t timeo_ns)
 {
-	struct tcp_timewait_sock *tw = tw_take_place(sk);
+	struct tcp_timewait_sock *tw = PROVE_BREAKS("T12") ? NULL : tw_take_place(sk);
 	uint64_t least = ((uint64_t)inet_csk(sk)->icsk_rto_us * 7 / 2) * NSEC_PER_USEC; /* 3.5 RTO: the peer may have to retransmit its FIN */
 
 	if (tw) {

@@ -15,6 +15,8 @@
 /* The skb that goes down in place of orig; NULL: no memory. */
 static struct sk_buff *copy_for_wire(struct sk_buff *orig, enum mem_prio prio)
 {
+	if (PROVE_BREAKS("T3"))
+		return skb_copy(orig, MAX_TCP_HEADER, prio);
 	if (unlikely(skb_cloned(orig)))
 		return pskb_copy(orig, MAX_TCP_HEADER, prio);
 	return skb_clone(orig, prio);

@@ -75,7 +75,7 @@ unsigned tcp_tso_segs(struct sock *sk, unsigned mss_now)
 	const struct tcp_congestion_ops *ca = inet_csk(sk)->icsk_ca_ops;
 	unsigned min_segs, segs;
 
-	if (sk->sk_gso_max_segs <= 1)
+	if (sk->sk_gso_max_segs <= 1 || PROVE_BREAKS("T5"))
 		return 1;
 	min_segs = ca->min_tso_segs ? ca->min_tso_segs(sk) : (unsigned)sock_net(sk)->tcp->sysctl_tcp_min_tso_segs;
 	segs = tcp_tso_autosize(sk, mss_now, min_segs);

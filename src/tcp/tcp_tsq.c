@@ -25,7 +25,7 @@ bool tcp_small_queue_check(struct sock *sk, const struct sk_buff *skb, unsigned 
 
 	limit = MAX(limit, 2 * (uint64_t)skb->truesize);
 	limit = MIN(limit, cap) << factor;
-	if (likely(sk->sk_wmem_alloc <= limit))
+	if (likely(sk->sk_wmem_alloc <= limit) || PROVE_BREAKS("T4.tsq"))
 		return false;
 	/* The first two skbs always pass: a device that completes late must not stop the flow altogether. */
 	if (rtx_queue_holds_at_most_one(sk) || !tcp_sk(sk)->active)

@@ -20,6 +20,8 @@ static ssize_t file_write(struct file *f, struct iov_iter *from)
 
 	if (unlikely(f->net->trace.on) && file_socket(f))
 		sock_trace(file_socket(f)->sk, TP_vfs_write, from->count);
+	if (PROVE_BREAKS("V1"))
+		return -EINVAL;
 	return f->ops->write_iter ? f->ops->write_iter(&iocb, from) : -EINVAL;
 }
 

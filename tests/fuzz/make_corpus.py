@@ -120,7 +120,7 @@ def frame_seeds():
         yield "ip-option-" + name, bytes([0, 0]) + record(frame)
     for n in (0, 1, 13, 14, 15, 33, 34, 41, 42, 53, 54, 57):
         yield f"cut-{n}", bytes([0, 0]) + record(tcp(ACK, b"\1\1" + STAMP, b"x" * 20)[:n]) + record(icmp(8)[:n]) + record(arp(1)[:n])
-    offsets = b"".join(record(tcp(f, payload=b"\2\4\5\xb4\x08\x0a" * 3, doff=d), mend=m) for d in range(16) for f in (ACK, SYN) for m in (CONNECTION, BY_PROTOCOL))
+    offsets = b"".join(record(tcp(f, payload=b"\1" * 18, doff=d, sport=6000 + d), mend=m) for d in range(16) for f in (ACK, SYN) for m in (CONNECTION, BY_PROTOCOL))
     yield "data-offsets", bytes([MEND, 0]) + offsets
     yield "data-offsets-options", bytes([MEND | OPTIONS, 0]) + offsets
     every_flags = b"".join(record(tcp(f, payload=b"data"), mend=CONNECTION) for f in range(64) if not f & (RST | SYN | FIN))

@@ -264,6 +264,14 @@ def command_pid(p):
         return int(f.read().split()[0])
 
 
+def gone(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(") ", 1)[1][0] in "ZX"
+    except OSError:
+        return True
+
+
 def transfer(world, text):
     """A program on the stack in mid-transfer with the kernel: xmit, and the kernel's end."""
     with socket.create_server((PEER, 0)) as l:
@@ -327,6 +335,7 @@ def kill_worker(world):
     with open(f"/proc/{parent}/task/{parent}/children") as f:
         worker = int(f.read().split()[0])
     os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: gone(worker), 5, "the worker is gone")
     for _ in range(20):
         expect(wait_for(ask, 5, "an answer") == parent, "answered by another")
 
@@ -339,8 +348,7 @@ def kill_supervisor(world):
         child = command_pid(p)
         p.kill()
         p.wait(5)
-        wait_for(lambda: not os.path.exists(f"/proc/{child}") or open(f"/proc/{child}/stat").read().rsplit(") ", 1)[1][0] in "ZX", 5,
-                 "the command is gone")
+        wait_for(lambda: gone(child), 5, "the command is gone")
     fetch(world)  # and nothing is in the way of the next
 
 

@@ -135,6 +135,7 @@ static unsigned watch(void *priv, struct sk_buff *skb, const struct nf_hook_stat
 
 static void hooks_see_each_packet_and_decide(void **state)
 {
+	static struct nf_hook_ops ops[NF_INET_NUMHOOKS]; /* as long as they are registered */
 	char buf[8];
 
 	(void)state;
@@ -143,10 +144,10 @@ static void hooks_see_each_packet_and_decide(void **state)
 	assert_int_equal(send_udp(u, 1), 1);
 	sim_run(&p.s, SIM_SEC);
 	for (int i = 0; i < NF_INET_NUMHOOKS; i++) {
-		struct nf_hook_ops ops = {.hook = watch, .pf = NFPROTO_IPV4_, .hooknum = (enum nf_hook)i};
+		ops[i] = (struct nf_hook_ops){.hook = watch, .pf = NFPROTO_IPV4_, .hooknum = (enum nf_hook)i};
 		verdict[i] = NF_ACCEPT;
 		seen[i] = 0;
-		assert_int_equal(nf_register_hook(i == NF_INET_LOCAL_OUT || i == NF_INET_POST_ROUTING ? p.a : p.b, &ops), 0);
+		assert_int_equal(nf_register_hook(i == NF_INET_LOCAL_OUT || i == NF_INET_POST_ROUTING ? p.a : p.b, &ops[i]), 0);
 	}
 	assert_int_equal(send_udp(u, 1), 1);
 	sim_run(&p.s, SIM_SEC);

@@ -17,6 +17,13 @@
 
 #ifdef XMIT_HAVE_CMOCKA
 #include <cmocka.h>
+
+/* XMIT_TEST_CASE=name (or a pattern with * and ?): only that case runs. */
+__attribute__((constructor)) static void choose_case(void)
+{
+	if (getenv("XMIT_TEST_CASE"))
+		cmocka_set_test_filter(getenv("XMIT_TEST_CASE"));
+}
 #else
 
 struct CMUnitTest {
