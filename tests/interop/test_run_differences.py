@@ -6,11 +6,13 @@
                                                             | the peer: this test
     198.18.0.2  PROGRAM on the stack  -- tap0 -- 198.18.0.1 +
 
-A row's program is the docstring of a function here, run once on each side with the words of PRELUDE before it.  It tells its findings
-by result(...), one line; that line must be the first `code` of the row's cell "on Linux", or "under xmit run".  So the table holds
-the expectations, and a row that is no longer true fails, whichever side has changed.  What the program wants of its peer, it asks for:
-ask("reset") is carried out by Peer.reset() here, and returns what that returns.
+The programs stand in programs/differences.py and programs/agreements.py, by name.  Each is run on both sides, with PRELUDE before it, and
+tells its findings by result(...), one line.  For a difference that line must be the first `code` of the row's cell "on Linux", and
+of its cell "under xmit run": the table holds the expectations, and a row that is no longer true fails, whichever side has changed.
+An agreement must tell the same on both sides.  What a program wants of its peer it asks for: ask("reset") is carried out
+by Peer.reset() here, and returns what that returns.
 """
+import os
 import re
 import select
 import socket
@@ -18,14 +20,13 @@ import struct
 import subprocess
 import time
 
-from harness import PEER, OURS, ROOT, Failure, case, expect, main, mount, tail, wait_for
-
-import os
+from harness import OURS, PEER, ROOT, Skip, case, expect, main, mount, tail
 
 DOC = ROOT / "doc" / "frontend.md"
 TEST = "interop_run_differences"
 KERNEL_PEER, KERNEL_OURS = "198.18.9.1", "198.18.9.2"
 PATIENCE = 20  # seconds for a program
+PROGRAMS = ROOT / "tests" / "interop" / "programs"
 TCP_INFO_DATA_SEGS_IN = 152  # offset in struct tcp_info
 
 PRELUDE = r'''
@@ -35,16 +36,17 @@ NAMES = {select.POLLIN: "IN", select.POLLPRI: "PRI", select.POLLOUT: "OUT", sele
 libc = ctypes.CDLL(None, use_errno=True)
 signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 def result(*what):
-    print("=" + " ".join(str(w) for w in what), flush=True)
+    print("=" + " ".join(repr(w)[1:] if isinstance(w, bytes) else str(w) for w in what), flush=True)
 def ask(*what):
     print("?" + repr(what), flush=True)
     return eval(sys.stdin.readline())
 def name_of(error):
-    return errno.errorcode.get(error, str(error))
+    return "EOPNOTSUPP" if error == errno.EOPNOTSUPP else errno.errorcode.get(error, str(error))
 def try_(call, *args):
-    """The value of a call of Python's, or the name of its errno."""
+    """The value of a call of Python's (0 for None), or the name of its errno."""
     try:
-        return call(*args)
+        value = call(*args)
+        return 0 if value is None else value
     except OSError as e:
         return name_of(e.errno) if e.errno else type(e).__name__
 def c(name, *args):
@@ -63,7 +65,7 @@ def bits(s, wanted=0x3fff):
     p = select.poll()
     p.register(s, wanted)
     got = dict(p.poll(0)).get(s.fileno(), 0)
-    return "|".join(n for b, n in NAMES.items() if got & b) or "none"
+    return "+".join(n for b, n in NAMES.items() if got & b) or "none"
 def wait(s, bit, seconds=5):
     p = select.poll()
     p.register(s, bit)
@@ -72,8 +74,14 @@ def until(condition, seconds=5):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.005)
+def number(s, request):
+    return struct.unpack("i", fcntl.ioctl(s, request, b"1234"))[0]
+def unread(s):
+    return number(s, termios.FIONREAD)
 def unsent(s):
-    return struct.unpack("i", fcntl.ioctl(s, 0x5411, b"1234"))[0]
+    return number(s, 0x5411)
+def kind(made):
+    return made if isinstance(made, str) else "a socket"
 def error(s):
     e = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     return name_of(e) if e else 0
@@ -126,11 +134,16 @@ class Peer:
         except OSError as e:
             return type(e).__name__
 
-    def read_all(self):
+    def read_some(self, n):
+        """Reads at least n bytes, then what comes within half a second, and so on."""
         got = 0
-        while block := self.accept().recv(1 << 20):
-            got += len(block)
-        return got
+        self.accept().settimeout(0.5)
+        try:
+            while block := self.conn.recv(1 << 20):
+                got += len(block)
+        except socket.timeout:
+            pass
+        return got >= n
 
     def urgent_byte(self):
         """What has come as urgent data, within a second."""
@@ -221,32 +234,57 @@ def table():
     """Name of the test -> what the table says for Linux, and for xmit run."""
     rows = {}
     for line in DOC.read_text().splitlines():
-        cells = [c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]]
-        found = re.search(TEST + r":(\w+)", cells[-1]) if len(cells) >= 5 else None
+        cells = [c.strip() for c in line.split("|")[1:-1]]
+        found = re.search(TEST + r":(\w+)", cells[-1]) if len(cells) == 5 else None
         if found:
-            rows[found.group(1)] = [first_code(c).replace("\\|", "|") if first_code(c) else None for c in cells[1:3]]
+            expect(found.group(1) not in rows, f"two rows name {found.group(1)}")
+            rows[found.group(1)] = [first_code(c) for c in cells[1:3]]
     return rows
 
 
-programs = {}
+def read_programs(file):
+    """Sections that begin with "# == NAME"; what stands before the first is for the reader."""
+    parts = re.split(r"^# == (\w+)\n", (PROGRAMS / file).read_text(), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
 
 
-def row(fn):
-    """Makes a case of a row: the function's docstring is the program; the function itself says whether it can be run here."""
-    name = fn.__name__
-    programs[name] = fn.__doc__
+def possible(name):
+    """What this machine forbids its programs cannot be compared."""
+    disabled = "/proc/sys/kernel/io_uring_disabled"
+    if name == "io_uring" and os.path.exists(disabled) and open(disabled).read().strip() != "0":
+        raise Skip("kernel.io_uring_disabled is set on this machine")
 
+
+def difference(name, program):
     @case(name, only_xmit=True)
     def compare(world):
-        fn(world)
-        rows = table()
-        expect(name in rows, f"doc/frontend.md has no row for {name}")
-        on_linux, under_xmit = rows[name]
-        got = on_kernel(world, fn.__doc__)
+        possible(name)
+        expect(name in table(), f"doc/frontend.md has no row for {name}")
+        on_linux, under_xmit = table()[name]
+        got = on_kernel(world, program)
         expect(got == on_linux, f"on Linux it gives '{got}', the table says '{on_linux}'")
-        got = on_stack(world, fn.__doc__)
+        got = on_stack(world, program)
         expect(got == under_xmit, f"under xmit run it gives '{got}', the table says '{under_xmit}'")
-    return fn
+
+
+def agreement(name, program):
+    @case(name, only_xmit=True)
+    def compare(world):
+        on_linux, under_xmit = on_kernel(world, program), on_stack(world, program)
+        expect(on_linux == under_xmit, f"on Linux it gives '{on_linux}', under xmit run '{under_xmit}'")
+
+
+differences = read_programs("differences.py")
+for each in differences.items():
+    difference(*each)
+for each in read_programs("agreements.py").items():
+    agreement(*each)
+
+
+@case("every row of the table has its test")
+def rows_have_tests(_world):
+    missing = set(table()) - set(differences)
+    expect(not missing, f"doc/frontend.md names tests that are not there: {', '.join(sorted(missing))}")
 
 
 def prepare(world):
@@ -259,3 +297,5 @@ def prepare(world):
     for words in (("addr", "add", f"{KERNEL_OURS}/24", "dev", "eth0"), ("link", "set", "eth0", "up"), ("link", "set", "lo", "up")):
         world.sh("ip", "-n", "plain", *words)
 
+
+main(prepare, needs=["ip", "python3"])
