@@ -208,8 +208,10 @@ static long receive_one(struct supervisor *sup, struct call *c, uint64_t addr, i
 
 	if (rc)
 		return rc;
+	if (c->obj->kind == OBJ_STREAM && (flags & MSG_ERRQUEUE))
+		return -EAGAIN; /* always empty; the placeholder would wait */
 	if (c->obj->kind == OBJ_STREAM && !addr_given(&h))
-		return unconnected(c->obj) && !(flags & MSG_ERRQUEUE) ? -ENOTCONN : CALL_CONTINUE;
+		return unconnected(c->obj) ? -ENOTCONN : CALL_CONTINUE;
 	long result = message_recv(sup, c, &m, total_len(iov, h.msg_iovlen), flags);
 	if (result < 0)
 		return result;

@@ -102,6 +102,10 @@ csum32 skb_checksum(const struct sk_buff *skb, unsigned offset, unsigned n, csum
 {
 	if (likely(offset <= skb_headlen(skb) && n <= skb_headlen(skb) - offset))
 		return csum_partial(skb->data + offset, n, sum);
+	const struct skb_shared_info *si = skb_shinfo(skb);
+	const unsigned first = skb_headlen(skb) - offset; /* n > first */
+	if (likely(offset <= skb_headlen(skb) && si->nr_frags && n - first <= si->frags[0].len)) /* headers and one frag: without the walk */
+		return csum_block_add(csum_partial(skb->data + offset, first, sum), csum_partial(si->frags[0].addr, n - first, 0), first);
 	csum32 block = 0;
 	int err = walk(skb, offset, n, checksum_run, &block);
 	ASSERT(!err);

@@ -237,12 +237,12 @@ int sysctl_set(struct net *net, const char *name, const char *value, char *why, 
 static int show(struct net *net, const struct setting *s, char *buf, size_t n)
 {
 	const struct sysctl_entry *e = s->e;
-	const char *at = s->state + e->offset;
 	char text[MAX_VECTOR * 24];
 	int len = 0;
 
 	if (e->type == SYSCTL_CUSTOM)
 		return e->show ? e->show(net, e, buf, n) : snprintf(buf, n, "%s", "");
+	const char *at = s->state + e->offset;
 	if (e->type == SYSCTL_STRING)
 		return snprintf(buf, n, "%s", at);
 	for (unsigned i = 0; i < (e->count ? e->count : 1); i++) {

@@ -109,6 +109,29 @@ int skb_gro_merge(struct sk_buff *head, struct sk_buff *skb, unsigned skip)
 	return 0;
 }
 
+/* skb holds headers and one frag that lies right behind what head ends with. */
+static inline bool lies_behind(const struct sk_buff *head, const struct sk_buff *skb)
+{
+	const struct skb_shared_info *to = skb_shinfo(head), *from = skb_shinfo(skb);
+
+	return NAPI_GRO_CB(head)->last == head && !skb_is_gso(skb) && from->nr_frags == 1 && !from->frag_list && !head->cloned && !skb->cloned &&
+	       head->len + skb->data_len <= GRO_MAX_BYTES && skb_can_coalesce(head, from->frags[0].addr, from->frags[0].owner) &&
+	       !to->frag_list;
+}
+
+/* Consumes skb, of which lies_behind() is true. */
+static inline void append(struct sk_buff *head, struct sk_buff *skb, unsigned hdr)
+{
+	struct skb_shared_info *to = skb_shinfo(head);
+
+	if (unlikely(!to->gso_size))
+		to->gso_size = (uint16_t)(head->len - hdr);
+	to->frags[to->nr_frags - 1].len += skb->data_len;
+	grow(head, skb->data_len, frag_truesize(skb));
+	NAPI_GRO_CB(head)->count++;
+	skb_consume(skb);
+}
+
 /* --- the held packets --------------------------------------------------------------------------------------------- */
 
 static void napi_gro_complete(struct sk_buff *skb)
@@ -181,6 +204,21 @@ static void gro_list_prepare(struct napi_struct *napi, const struct sk_buff *skb
 		NAPI_GRO_CB(p)->same_flow = same_link_header(p, skb);
 }
 
+/* The common case at once: the next segment of the flow that the last one belonged to.  True: skb is consumed. */
+static inline bool gro_append(struct sk_buff *held, struct sk_buff *skb)
+{
+	const struct napi_gro_cb *cb = NAPI_GRO_CB(held);
+	unsigned hdr;
+
+	if (!cb->follows || !lies_behind(held, skb) || !same_link_header(held, skb))
+		return false;
+	hdr = cb->follows(held, skb);
+	if (unlikely(!hdr))
+		return false;
+	append(held, skb, hdr);
+	return true;
+}
+
 void napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb)
 {
 	struct packet_offload *po;
@@ -189,6 +227,8 @@ void napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb)
 	bool merged, kept;
 
 	trace_skb(skb, TP_napi_gro_receive);
+	if (napi->gro_list && gro_append(napi->gro_list, skb))
+		return;
 	po = napi->dev->features & XMIT_F_GRO ? dev_find_offload(skb->net, skb->protocol) : NULL;
 	if (!po || !po->gro_receive || skb_is_gso(skb) || skb->pkt_type != PACKET_HOST) {
 		/* A super-segment already: it must not overtake the packets of its flow. */

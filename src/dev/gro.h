@@ -17,6 +17,11 @@ struct napi_gro_cb {
 	bool csum_ok;             /* its transport checksum is known good */
 	bool kept;                /* new packet: merged by hanging it on a frag_list, its struct lives on (dev/gro.c) */
 	uint64_t age_ns;
+	/*
+	 * Held packet, set by its transport, may be NULL: skb, which came with the same link header, continues it in the common way and its
+	 * checksums are good: the bytes of headers to take off.  0: gro_receive is to look at it.
+	 */
+	unsigned (*follows)(const struct sk_buff *held, const struct sk_buff *skb);
 };
 static_assert(sizeof(struct napi_gro_cb) <= sizeof(((struct sk_buff *)0)->cb), "fits the control block");
 static inline struct napi_gro_cb *NAPI_GRO_CB(const struct sk_buff *skb) { return (struct napi_gro_cb *)(void *)skb->cb; }

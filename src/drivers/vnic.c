@@ -291,11 +291,13 @@ static uint64_t next_completion(const struct vnic_end *e)
 	if (e->reaped == e->rung)
 		return XMIT_NEVER;
 	uint32_t mask = e->config.ring_size - 1;
-	uint64_t next = XMIT_NEVER;
+	uint64_t next = XMIT_NEVER, before_ns = 0;
 	for (uint32_t i = e->reaped; i != e->rung; i++) {
 		const struct vnic_desc *d = &e->ring[i & mask];
 		uint64_t t = d->done_ns + (d->no_interrupt ? WATCHDOG_NS : 0);
-		next = MIN(next, t);
+		/* A frame that found the link's buffer full is done before those in front of it, but reaped behind them. */
+		before_ns = MAX(before_ns, d->done_ns);
+		next = MIN(next, MAX(t, before_ns));
 		if (!d->no_interrupt)
 			break;
 	}

@@ -75,16 +75,23 @@ static struct sk_buff *tcp4_gso_segment(struct sk_buff *skb, uint32_t features, 
 
 /* --- merging --------------------------------------------------------------------------------------------------------------------- */
 
-static bool checksum_is_good(struct sk_buff *skb, unsigned off, uint32_t len)
+static inline bool device_vouches(const struct sk_buff *skb)
 {
-	const struct iphdr *iph = ip_hdr(skb);
+	return skb->ip_summed == CHECKSUM_UNNECESSARY || skb->ip_summed == CHECKSUM_PARTIAL;
+}
 
-	if (skb->ip_summed == CHECKSUM_UNNECESSARY || skb->ip_summed == CHECKSUM_PARTIAL || NAPI_GRO_CB(skb)->csum_ok)
+static inline bool sum_is_good(const struct sk_buff *skb, const struct iphdr *iph, unsigned off)
+{
+	uint32_t len = skb->len - off;
+
+	return !csum_tcpudp_magic(iph->saddr, iph->daddr, len, IPPROTO_TCP, skb_checksum(skb, off, len, 0));
+}
+
+static bool checksum_is_good(struct sk_buff *skb, unsigned off)
+{
+	if (device_vouches(skb) || NAPI_GRO_CB(skb)->csum_ok)
 		return true;
-	if (csum_tcpudp_magic(iph->saddr, iph->daddr, len, IPPROTO_TCP, skb_checksum(skb, off, len, 0)))
-		return false;
-	NAPI_GRO_CB(skb)->csum_ok = true;
-	return true;
+	return NAPI_GRO_CB(skb)->csum_ok = sum_is_good(skb, ip_hdr(skb), off);
 }
 
 static bool same_ports(const struct tcphdr *a, const struct tcphdr *b) { return a->source == b->source && a->dest == b->dest; }
@@ -145,6 +152,32 @@ static struct tcphdr *gro_header(struct sk_buff *skb)
 	return tcp_hdr(skb);
 }
 
+/*
+ * Bulk data in one look: a full segment with timestamps and no flag but ACK, whose headers differ from those of the held one only as they must.
+ * (No fragment and of five words of IP header: the held one is.)
+ */
+static unsigned tcp4_gro_follows(const struct sk_buff *p, const struct sk_buff *skb)
+{
+	enum { HDR = sizeof(struct iphdr) + sizeof(struct tcphdr) + TCPOLEN_TSTAMP_ALIGNED };
+	const struct iphdr *ip0 = ip_hdr(p), *iph = (const struct iphdr *)(const void *)skb->data;
+	const struct tcphdr *held = tcp_hdr(p), *th = (const struct tcphdr *)(const void *)(iph + 1);
+	uint16_t step;
+
+	if (skb_headlen(skb) != HDR || held->doff_res >> 4 != (HDR - sizeof(*iph)) / 4 || skb->data_len != held_mss(p, HDR))
+		return 0;
+	step = (uint16_t)(be16_to_cpu(iph->id) - be16_to_cpu(ip0->id));
+	if (memcmp(iph, ip0, 2) || be16_to_cpu(iph->tot_len) != skb->len || memcmp(&iph->frag_off, &ip0->frag_off, 4) ||
+	    memcmp(&iph->saddr, &ip0->saddr, 2 * sizeof(iph->saddr)) || ip_fast_csum(iph, 5))
+		return 0;
+	if (step != NAPI_GRO_CB(p)->count && (step || !(iph->frag_off & CPU_TO_BE16(IP_DF))))
+		return 0;
+	if (memcmp(th, held, 4) || th->ack_seq != held->ack_seq || th->doff_res != held->doff_res || th->flags != TCPHDR_ACK ||
+	    held->flags != TCPHDR_ACK || be32_to_cpu(held->seq) + held_payload(p, HDR) != be32_to_cpu(th->seq) ||
+	    memcmp(th + 1, held + 1, TCPOLEN_TSTAMP_ALIGNED))
+		return 0;
+	return device_vouches(skb) || sum_is_good(skb, iph, sizeof(*iph)) ? HDR : 0;
+}
+
 static struct sk_buff *tcp4_gro_receive(struct napi_struct *napi, struct sk_buff *skb)
 {
 	struct napi_gro_cb *cb = NAPI_GRO_CB(skb);
@@ -155,7 +188,7 @@ static struct sk_buff *tcp4_gro_receive(struct napi_struct *napi, struct sk_buff
 	unsigned hdr;
 	uint8_t flags;
 
-	if (unlikely(!th || !checksum_is_good(skb, cb->data_offset, skb->len - cb->data_offset))) {
+	if (unlikely(!th || !checksum_is_good(skb, cb->data_offset))) {
 		cb->flush = true;
 		return NULL;
 	}
@@ -173,6 +206,8 @@ static struct sk_buff *tcp4_gro_receive(struct napi_struct *napi, struct sk_buff
 	/* Not merged: what is held of this flow goes first.  Nothing can follow an empty segment or one that ends a run. */
 	if (!payload || (flags & last_flags))
 		cb->flush = true;
+	if (cb->data_offset == sizeof(struct iphdr))
+		cb->follows = tcp4_gro_follows;
 	return p;
 }
 

@@ -180,9 +180,11 @@ e = select.epoll()
 e.register(s, select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET)
 seen = [e.poll(0.2)]
 s.connect_ex((PEER, PORT))
-seen += [e.poll(1), e.poll(0.2)]
+seen += [e.poll(1)]
+e.poll(0.1)  # an edge may be told twice
 ask("send", b"x")
-seen += [e.poll(1), e.poll(0.1)]
+seen += [e.poll(1)]
+e.poll(0.1)
 ask("send", b"y")
 seen += [e.poll(1)]
 result(*([events for _, events in one] for one in seen))
