@@ -253,6 +253,8 @@ def possible(name):
     disabled = "/proc/sys/kernel/io_uring_disabled"
     if name == "io_uring" and os.path.exists(disabled) and open(disabled).read().strip() != "0":
         raise Skip("kernel.io_uring_disabled is set on this machine")
+    if name == "i386_call" and os.uname().machine != "x86_64":
+        raise Skip("this machine has no i386 calls")
 
 
 def difference(name, program):
