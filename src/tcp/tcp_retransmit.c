@@ -190,6 +190,14 @@ static int retransmit_one(struct sock *sk, struct sk_buff *skb, unsigned segs)
 	return err;
 }
 
+/* An episode begins with its first retransmission; that of a SYN with the SYN itself, whose late answer must still be known by its echo. */
+static uint32_t episode_stamp_ms(const struct tcp_sock *tp, const struct sk_buff *skb)
+{
+	uint32_t ms = TCP_SKB_CB(skb)->tcp_flags & TCPHDR_SYN ? (uint32_t)(skb->skb_mstamp_ns / NSEC_PER_MSEC) : tcp_time_stamp_ms(tp);
+
+	return ms ? ms : 1;
+}
+
 /*
  * Sends up to segs segments of skb, of the retransmit queue, again.  0; -EBUSY: its last copy is still below; -EAGAIN: outside the window;
  * -EHOSTUNREACH, -ENOMEM, -ENOBUFS ...: not sent.
@@ -198,10 +206,12 @@ int tcp_retransmit_skb(struct sock *sk, struct sk_buff *skb, int segs)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	struct tcp_active *act;
+	uint32_t stamp_ms;
 	int err;
 
 	(void)tcp_activate(sk); /* without it this episode keeps no notes, and is retransmitted all the same */
 	tcp_mstamp_refresh(tp);
+	stamp_ms = episode_stamp_ms(tp, skb);
 	err = retransmit_one(sk, skb, (unsigned)segs);
 	if (!err) {
 		if (!(TCP_SKB_CB(skb)->sacked & TCPCB_SACKED_RETRANS))
@@ -212,7 +222,7 @@ int tcp_retransmit_skb(struct sock *sk, struct sk_buff *skb, int segs)
 	if (act) {
 		/* Undo and the limits of patience count from the first attempt, sent or not. */
 		if (!act->retrans_stamp_ms)
-			act->retrans_stamp_ms = tcp_time_stamp_ms(tp) ? tcp_time_stamp_ms(tp) : 1;
+			act->retrans_stamp_ms = stamp_ms;
 		if (act->undo_retrans < 0)
 			act->undo_retrans = 0;
 		act->undo_retrans += (int32_t)tcp_skb_pcount(skb);
