@@ -16,7 +16,7 @@
  */
 #include "core/mem_internal.h"
 
-enum { DISCARD_ORDER = 4, DISCARD_THRESHOLD_PAGES = 256, KEPT_ORDER = 3, KEPT_MOST = 32, KEPT_ARENA_SHARE = 64 };
+enum { DISCARD_ORDER = 4, DISCARD_THRESHOLD_PAGES = 256, KEPT_ORDER = 3, KEPT_MOST = 64, KEPT_ARENA_SHARE = 64 };
 #define DISCARD_PERIOD_NS NSEC_PER_SEC
 
 static bool counts_as_dirty(const struct page *pg) { return pg->order >= DISCARD_ORDER && pg->content == CONTENT_DIRTY; }

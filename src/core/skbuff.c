@@ -16,7 +16,7 @@
 #include <errno.h>
 
 enum { SMALL_HEAD_BYTES = 768, SMALL_HEAD_END = SMALL_HEAD_BYTES - (int)sizeof(struct skb_shared_info) };
-enum { AT_HAND = 256 }; /* freed skbs that are kept: as many as a device has descriptors */
+enum { AT_HAND = 512 }; /* freed skbs that are kept: as many as a device has descriptors, and as many completed or received ones */
 static_assert(SMALL_HEAD_END >= MAX_TCP_HEADER + 64, "a bare TCP segment fits a small head");
 static_assert(SMALL_HEAD_END >= SKB_RX_COPYBREAK + 64, "a small received frame fits a small head");
 

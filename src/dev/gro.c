@@ -6,6 +6,9 @@
  * the held packet of its flow and asks the transport; the answer (NAPI_GRO_CB) is: merged, to be held, or to go up as it is; besides, one
  * held packet may have to go up now, before the new one.  At the end of each poll all go up, oldest first.
  *
+ * The common case does not go through all that: when the payload lies right behind that of the held packet, held->follows() looks at all headers at
+ * once, and the last frag grows.  Whatever it does not take goes the long way, with the same outcome.
+ *
  * Merging moves fragments: the payload of the new skb joins the frags of the held one (the last frag just grows when the bytes lie next to
  * each other, as xmit_skb_rx_copy() lays them).  Where that cannot be (payload in the linear area, frags full), the new skb itself is
  * hung on the held one's frag_list, and later ones join its frags in turn.  Payload of at most 256 bytes is copied into a linear held packet.
@@ -189,7 +192,7 @@ static void gro_hold(struct napi_struct *napi, struct sk_buff *skb)
 	napi->gro_count++;
 }
 
-static bool same_link_header(const struct sk_buff *a, const struct sk_buff *b)
+static inline bool same_link_header(const struct sk_buff *a, const struct sk_buff *b)
 {
 	const uint8_t *x = skb_mac_header(a), *y = skb_mac_header(b);
 

@@ -20,8 +20,15 @@ uint32_t xmit_skb_len(const xmit_skb *skb) { return skb->len; }
 
 int xmit_skb_iov(const xmit_skb *skb, struct iovec *iov, int max)
 {
-	int n = skb_to_iovec(skb, iov, max);
+	const struct skb_shared_info *si = skb_shinfo(skb);
+	int n;
 
+	if (likely(si->nr_frags == 1 && max >= 2 && skb_headlen(skb) && !si->frag_list)) { /* a segment: without a call */
+		iov[0] = (struct iovec){skb->data, skb_headlen(skb)};
+		iov[1] = (struct iovec){si->frags[0].addr, si->frags[0].len};
+		return 2;
+	}
+	n = skb_to_iovec(skb, iov, max);
 	return n < 0 ? -1 : n;
 }
 
@@ -112,10 +119,12 @@ void xmit_skb_tx_loop(xmit_dev *dev, unsigned queue, xmit_skb *skb)
 
 /* --- making received skbs ------------------------------------------------------------------------------------------ */
 
-static unsigned ip_headlen(const uint8_t *p, size_t n)
+static inline unsigned ip_headlen(const uint8_t *p, size_t n)
 {
 	unsigned len = 0, proto = 0;
 
+	if (likely(n >= sizeof(struct iphdr) + sizeof(struct tcphdr) && p[0] == 0x45 && p[9] == IPPROTO_TCP))
+		return (unsigned)sizeof(struct iphdr) + (p[sizeof(struct iphdr) + 12] >> 4) * 4u;
 	if (n >= sizeof(struct iphdr) && p[0] >> 4 == 4) {
 		len = (p[0] & 15u) * 4u;
 		proto = p[9];
@@ -188,6 +197,16 @@ static bool rx_copy_frags(struct net_device *dev, struct sk_buff *skb, struct rx
 {
 	struct page_frag *pf = &dev->rx_frag;
 
+	if (likely(n <= PAGE_SIZE && n <= from->iov->iov_len - from->off && page_frag_refill(dev->net, pf, (unsigned)n, MEM_NORMAL))) {
+		uint8_t *to = pf->page + pf->offset;
+
+		memcpy(to, (const uint8_t *)from->iov->iov_base + from->off, n);
+		frag_owner_get(pf->owner);
+		skb_add_frag(skb, to, (uint32_t)n, pf->owner);
+		skb->truesize += (uint32_t)n;
+		pf->offset += (uint32_t)n;
+		return true;
+	}
 	while (n) {
 		uint32_t chunk;
 

@@ -174,7 +174,7 @@ static inline uint64_t line_send(struct vnic_end *e, uint32_t len, uint64_t now,
 }
 
 /* The DMA: gathers the frame from the sender's pieces into the receiver's memory.  No memory there: the receiver counts it. */
-static void launch_copy(struct vnic_end *e, const struct iovec *iov, int n, struct xmit_offload o, uint64_t arrival, bool corrupt)
+static inline void launch_copy(struct vnic_end *e, const struct iovec *iov, int n, const struct xmit_offload *offload, uint64_t arrival, bool corrupt)
 {
 	struct vnic_end *to = e->peer;
 	xmit_skb *skb = xmit_skb_rx_gather(to->dev, iov, n);
@@ -187,9 +187,14 @@ static void launch_copy(struct vnic_end *e, const struct iovec *iov, int n, stru
 		xmit_skb_rx_free(to->dev, skb);
 		return;
 	}
-	if (unlikely(corrupt))
+	if (unlikely(corrupt)) {
+		struct xmit_offload o = *offload;
+
 		frame_corrupt(e, skb, &o);
-	xmit_skb_set_offload(skb, &o);
+		xmit_skb_set_offload(skb, &o);
+	} else {
+		xmit_skb_set_offload(skb, offload);
+	}
 	f->skb = skb;
 	frame_launch(to, f, arrival);
 }
@@ -236,9 +241,9 @@ static uint64_t transmit(struct vnic_end *e, const xmit_skb *skb, uint64_t now)
 		return done;
 	xmit_skb_offload(skb, &o);
 	arrival = done + e->config.delay_ns + (fate.late ? e->config.reorder_delay_ns : 0);
-	launch_copy(e, iov, n, o, arrival, fate.corrupt);
+	launch_copy(e, iov, n, &o, arrival, fate.corrupt);
 	if (unlikely(fate.twice))
-		launch_copy(e, iov, n, o, arrival, false);
+		launch_copy(e, iov, n, &o, arrival, false);
 	return done;
 }
 
@@ -268,7 +273,7 @@ static int vnic_start_xmit(xmit_dev *dev, xmit_skb *skb, unsigned queue, bool mo
 			ring_doorbell(e);
 		return XMIT_TX_BUSY;
 	}
-	e->ring[e->posted++ & (e->config.ring_size - 1)] = (struct vnic_desc){.skb = skb};
+	e->ring[e->posted++ & (e->config.ring_size - 1)].skb = skb; /* the doorbell sets the rest */
 	xmit_skb_tx_posted(dev, queue, skb);
 	if (used + 1 == e->config.ring_size) {
 		xmit_dev_tx_stop(dev, queue);

@@ -121,6 +121,14 @@ static uint32_t held_mss(const struct sk_buff *p, unsigned hdr)
 	return skb_is_gso(p) ? skb_shinfo(p)->gso_size : held_payload(p, hdr);
 }
 
+/* TCPOLEN_TSTAMP_ALIGNED bytes of options, as two words that overlap: without a call. */
+static inline bool same_timestamps(const struct tcphdr *a, const struct tcphdr *b)
+{
+	const uint8_t *x = (const uint8_t *)(a + 1), *y = (const uint8_t *)(b + 1);
+
+	return !memcmp(x, y, 8) && !memcmp(x + TCPOLEN_TSTAMP_ALIGNED - 8, y + TCPOLEN_TSTAMP_ALIGNED - 8, 8);
+}
+
 static inline bool continues(const struct sk_buff *p, const struct tcphdr *th, unsigned hdr, uint32_t payload)
 {
 	const struct tcphdr *held = tcp_hdr(p);
@@ -133,8 +141,8 @@ static inline bool continues(const struct sk_buff *p, const struct tcphdr *th, u
 		return false;
 	if (be32_to_cpu(held->seq) + held_payload(p, hdr) != be32_to_cpu(th->seq))
 		return false;
-	if (likely(hdr_len == sizeof(*th) + TCPOLEN_TSTAMP_ALIGNED)) /* timestamps: without a call */
-		return !memcmp(th + 1, held + 1, TCPOLEN_TSTAMP_ALIGNED);
+	if (likely(hdr_len == sizeof(*th) + TCPOLEN_TSTAMP_ALIGNED))
+		return same_timestamps(th, held);
 	return !memcmp(th + 1, held + 1, hdr_len - sizeof(*th));
 }
 
@@ -173,7 +181,7 @@ static unsigned tcp4_gro_follows(const struct sk_buff *p, const struct sk_buff *
 		return 0;
 	if (memcmp(th, held, 4) || th->ack_seq != held->ack_seq || th->doff_res != held->doff_res || th->flags != TCPHDR_ACK ||
 	    held->flags != TCPHDR_ACK || be32_to_cpu(held->seq) + held_payload(p, HDR) != be32_to_cpu(th->seq) ||
-	    memcmp(th + 1, held + 1, TCPOLEN_TSTAMP_ALIGNED))
+	    !same_timestamps(th, held))
 		return 0;
 	return device_vouches(skb) || sum_is_good(skb, iph, sizeof(*iph)) ? HDR : 0;
 }
