@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Holds the floors of the house: who may include whom (DESIGN in doc/architecture.md), and every header compiles alone.
+"""Holds the floors of the house: who may include whom, and every header compiles alone.
 
 A layer includes its own floor and those below it.  Drivers include the public device header only: they are what an embedder's driver
 would be.  Prints one `ok`/`not ok` line a check, in the form the test runner counts.
