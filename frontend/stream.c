@@ -411,6 +411,17 @@ void closing_check(struct supervisor *sup)
 	}
 }
 
+/* Time is up: what is still unsent goes with the instance. */
+void closing_free_all(struct supervisor *sup)
+{
+	struct closing *c, *next;
+
+	list_for_each_entry_safe(c, next, &sup->closing, node) {
+		list_del_init(&c->node);
+		free(c);
+	}
+}
+
 /* --- the walk of one segment, taken as soon as it is whole --- */
 
 void walk_check(struct supervisor *sup)

@@ -338,6 +338,7 @@ static void supervisor_close(struct supervisor *sup)
 	int fds[] = { sup->epoll_fd, sup->notify_fd, sup->signal_fd, sup->link_fd, sup->scratch_fd };
 
 	held_free_all(sup);
+	closing_free_all(sup);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);

@@ -253,6 +253,7 @@ void stream_error(struct supervisor *sup, struct object *o, int error); /* the c
 void stream_dead(struct supervisor *sup, struct object *o);             /* to ST_DEAD; sfd was dealt with */
 void closing_add(struct supervisor *sup, int sfd);
 void closing_check(struct supervisor *sup);
+void closing_free_all(struct supervisor *sup);
 void walk_check(struct supervisor *sup);
 
 /* connect.c, listen.c, dgram.c, options.c, netlink.c: calls */
