@@ -70,6 +70,11 @@ struct xmit_dev_desc {
 	unsigned tx_queues;               /**< 1 to 16; 0: 1 */
 	unsigned tx_queue_len;            /**< packets in the default qdisc; 0: 1000 */
 	unsigned needed_headroom;         /**< bytes the driver pushes in front of a frame, at most 32 */
+	/**
+	 * Where the device cannot cut super-segments, the driver cuts those of up to so many frames itself, by xmit_cut_next(): they come whole to
+	 * start_xmit(), and xmit_skb_frames() says how many descriptors one takes.  Needs XMIT_F_SG.  0: the stack cuts them into skbs.
+	 */
+	unsigned cut_frames;
 	uint8_t mac[6];                   /**< all zero: made up (locally administered) */
 	void *init_arg;                   /**< for the driver: see init */
 	int (*init)(xmit_dev *dev, void *init_arg); /**< fills in priv before the device is seen; 0 or -errno */
@@ -133,6 +138,35 @@ XMIT_API void xmit_skb_tx_posted(xmit_dev *dev, unsigned queue, const xmit_skb *
 XMIT_API void xmit_skb_tx_done(xmit_dev *dev, unsigned queue, xmit_skb *skb);   /**< sent: consumes it */
 XMIT_API void xmit_skb_tx_failed(xmit_dev *dev, unsigned queue, xmit_skb *skb); /**< could not be sent: counted drop */
 
+/**
+ * Cutting super-segments in the driver (xmit_dev_desc.cut_frames).  A frame needs no skb of its own: its headers are written to memory of the
+ * driver, its payload stays where it is, and the super-segment is done (xmit_skb_tx_done) when its last frame is.
+ */
+enum { XMIT_HEADER_MOST = 96 };
+struct xmit_seg {
+	uint16_t header_len;           /**< bytes of all headers */
+	uint16_t frag;                 /**< the piece of the skb that its payload begins in, */
+	uint32_t frag_off;             /**< and how many bytes into it */
+	uint32_t payload;              /**< bytes */
+	struct xmit_offload offload;   /**< what is left for the device to do */
+	uint8_t header[XMIT_HEADER_MOST];
+};
+struct xmit_cut {                      /**< how far a super-segment is cut; for the library only */
+	const xmit_skb *skb;
+	uint32_t left, seq, frag_off, tcp_sum, ip_sum;
+	uint16_t frag, mss, id, header_len, network, transport;
+	uint8_t flags;
+	bool first;
+	struct xmit_offload offload;
+};
+/** Frames, and so descriptors, that the driver has to make of skb: 1 unless it is a super-segment that the device does not cut. */
+XMIT_API unsigned xmit_skb_frames(const xmit_dev *dev, const xmit_skb *skb);
+XMIT_API void xmit_cut_begin(struct xmit_cut *cut, const xmit_dev *dev, const xmit_skb *skb);
+/** The next frame, all of seg is filled in; false: there is none. */
+XMIT_API bool xmit_cut_next(struct xmit_cut *cut, struct xmit_seg *seg);
+/** The pieces of a frame of skb, headers first; @return entries used, or -1 when more than max would be needed (18 always do). */
+XMIT_API int xmit_seg_iov(const xmit_skb *skb, const struct xmit_seg *seg, struct iovec *iov, int max);
+
 /** From poll() only: skb was sent and comes back in on the same device, without a copy (loopback).  Consumes it. */
 XMIT_API void xmit_skb_tx_loop(xmit_dev *dev, unsigned queue, xmit_skb *skb);
 
@@ -156,6 +190,27 @@ XMIT_API void xmit_skb_set_offload(xmit_skb *skb, const struct xmit_offload *o);
 XMIT_API void xmit_skb_rx_free(xmit_dev *dev, xmit_skb *skb);
 /** Hands a received skb to the stack (GRO first).  Consumes it.  From poll() only. */
 XMIT_API void xmit_dev_receive(xmit_dev *dev, unsigned queue, xmit_skb *skb);
+
+/**
+ * A frame as the receive descriptor of a NIC that splits headers from payload holds it: no skb is made before the stack wants one, and where it
+ * continues what GRO holds, none at all.  The driver keeps the struct; it is empty again after xmit_rx_frame_receive() or xmit_rx_frame_free().
+ */
+struct frag_owner;
+struct xmit_rx_frame {
+	xmit_skb *skb;                 /**< a frame that is not split; NULL: it is */
+	uint8_t *payload;              /**< in memory of the instance, */
+	struct frag_owner *owner;      /**< of whose owner one reference is held */
+	uint32_t payload_len;          /**< bytes */
+	uint16_t header_len;           /**< bytes */
+	struct xmit_offload offload;
+	uint8_t header[XMIT_HEADER_MOST];
+};
+/** Copies a frame from pieces, of which the first should hold all headers, at most 68 KiB.  False: no memory or too long (counted), f is empty. */
+XMIT_API bool xmit_rx_frame_gather(xmit_dev *dev, struct xmit_rx_frame *f, const struct iovec *iov, int n, const struct xmit_offload *o);
+/** Hands it to the stack, as xmit_dev_receive().  From poll() only. */
+XMIT_API void xmit_rx_frame_receive(xmit_dev *dev, unsigned queue, struct xmit_rx_frame *f);
+/** It is not handed up after all (device stopped): a counted drop. */
+XMIT_API void xmit_rx_frame_free(xmit_dev *dev, struct xmit_rx_frame *f);
 
 /* --- the drivers of the library ---------------------------------------------------------------------------- */
 

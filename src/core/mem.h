@@ -47,6 +47,10 @@ static inline void frag_owner_put(struct frag_owner *o)
 void *page_alloc(struct net *net, unsigned order, enum mem_prio prio);
 /* The owner of the block that p (any address inside it) belongs to; refs is 1 after page_alloc. */
 struct frag_owner *page_owner(struct net *net, const void *p);
+/* Arena-wide: less than 1/8 of the instance's memory is free. */
+bool net_under_memory_pressure(const struct net *net);
+/* Order of the blocks that page fragments are cut from: 64 KB, 32 KB in an arena of less than 64 MB, one page while memory is short. */
+unsigned page_frag_order(const struct net *net);
 /* Drops one reference of the block that p lies in. */
 void page_put(struct net *net, void *p);
 /* Offset of an arena address from the arena's base, and back. */

@@ -79,8 +79,9 @@ struct mem {
 	uint32_t free_pages, reserve_pages, used_pages, peak_pages;
 	uint32_t nonempty;             /* bit per order: free[order] is not empty */
 	struct list_head free[PAGE_MAX_ORDER + 1];
-	struct list_head kept;         /* free blocks of KEPT_ORDER that are not merged */
+	struct list_head kept;         /* free blocks of frag_order that are not merged */
 	uint32_t nr_kept, kept_most;
+	uint8_t frag_order;            /* of page fragments' blocks, while memory is not short */
 	uint64_t allocs, frees, failures, fail_nth;
 	struct timer_list discard_timer;
 	uint32_t dirty_high_pages;     /* in dirty free blocks of DISCARD_ORDER and above */

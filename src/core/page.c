@@ -16,7 +16,8 @@
  */
 #include "core/mem_internal.h"
 
-enum { DISCARD_ORDER = 4, DISCARD_THRESHOLD_PAGES = 256, KEPT_ORDER = 3, KEPT_MOST = 64, KEPT_ARENA_SHARE = 64 };
+enum { DISCARD_ORDER = 4, DISCARD_THRESHOLD_PAGES = 256, KEPT_MOST = 64, KEPT_ARENA_SHARE = 64 };
+enum { FRAG_ORDER_SMALL = 3, FRAG_ORDER_LARGE = 4, LARGE_ARENA_PAGES = 64 << (20 - PAGE_SHIFT) };
 #define DISCARD_PERIOD_NS NSEC_PER_SEC
 
 static bool counts_as_dirty(const struct page *pg) { return pg->order >= DISCARD_ORDER && pg->content == CONTENT_DIRTY; }
@@ -138,17 +139,40 @@ static void account_freed(struct mem *m, uint32_t index, uint32_t pages)
 		timer_mod(m->net, &m->discard_timer, m->net->now_ns + DISCARD_PERIOD_NS);
 }
 
-static struct page *take_granted(struct mem *m, unsigned order, enum mem_prio prio)
+static inline bool granted(const struct mem *m, uint32_t pages, enum mem_prio prio)
 {
-	struct page *pg;
+	return m->free_pages >= pages + (prio == MEM_RESERVE ? 0 : m->reserve_pages);
+}
 
-	if (m->free_pages < (1u << order) + (prio == MEM_RESERVE ? 0 : m->reserve_pages))
-		return NULL;
-	if (order != KEPT_ORDER || !m->nr_kept)
-		return take_block(m, order);
-	pg = list_first_entry(&m->kept, struct page, list);
+static inline struct page *unkeep(struct mem *m)
+{
+	struct page *pg = list_first_entry(&m->kept, struct page, list);
+
 	list_del_init(&pg->list);
 	m->nr_kept--;
+	return pg;
+}
+
+static struct page *take_granted(struct mem *m, unsigned order, enum mem_prio prio)
+{
+	if (!granted(m, 1u << order, prio))
+		return NULL;
+	return order == m->frag_order && m->nr_kept ? unkeep(m) : take_block(m, order);
+}
+
+/* The way of page fragments: a kept block as it was left, its order in the map and in the page.  NULL: the long way. */
+static inline struct page *take_kept(struct mem *m, unsigned order, enum mem_prio prio)
+{
+	const uint32_t pages = 1u << order;
+
+	if (unlikely(order != m->frag_order || !m->nr_kept || m->fail_nth || !granted(m, pages, prio)))
+		return NULL;
+	struct page *pg = unkeep(m);
+	pg->type = PAGE_BLOCK;
+	m->free_pages -= pages;
+	m->used_pages += pages;
+	m->peak_pages = MAX(m->peak_pages, m->used_pages);
+	mem_unpoison(page_address(m, pg), (size_t)PAGE_SIZE << order);
 	return pg;
 }
 
@@ -157,11 +181,10 @@ static bool reclaim(struct mem *m)
 {
 	bool some = slab_reclaim(m);
 
-	for (; m->nr_kept; m->nr_kept--, some = true) {
-		struct page *pg = list_first_entry(&m->kept, struct page, list);
+	for (; m->nr_kept; some = true) {
+		struct page *pg = unkeep(m);
 
-		list_del_init(&pg->list);
-		free_block(m, (uint32_t)(pg - m->pages), KEPT_ORDER, CONTENT_DIRTY);
+		free_block(m, (uint32_t)(pg - m->pages), m->frag_order, CONTENT_DIRTY);
 	}
 	return some;
 }
@@ -192,7 +215,7 @@ void buddy_free(struct mem *m, struct page *pg)
 	unsigned order = pg->order;
 
 	pg->type = PAGE_NONE;
-	if (order == KEPT_ORDER && m->nr_kept < m->kept_most) {
+	if (order == m->frag_order && m->nr_kept < m->kept_most) {
 		pg->content = CONTENT_DIRTY;
 		list_add(&pg->list, &m->kept);
 		m->nr_kept++;
@@ -276,7 +299,8 @@ void buddy_init(struct mem *m)
 	for (unsigned i = 0; i <= PAGE_MAX_ORDER; i++)
 		list_init(&m->free[i]);
 	list_init(&m->kept);
-	m->kept_most = MIN((m->nr_pages / KEPT_ARENA_SHARE) >> KEPT_ORDER, (uint32_t)KEPT_MOST);
+	m->frag_order = m->nr_pages >= LARGE_ARENA_PAGES ? FRAG_ORDER_LARGE : FRAG_ORDER_SMALL;
+	m->kept_most = MIN((m->nr_pages / KEPT_ARENA_SHARE) >> m->frag_order, (uint32_t)KEPT_MOST);
 	timer_init(&m->discard_timer, discard_expired);
 	m->virgin = ALIGN_UP(m->first_page, (uint32_t)MAX_BLOCK_PAGES);
 	m->virgin_end = m->nr_pages;
@@ -298,9 +322,9 @@ static void page_release(struct frag_owner *owner)
 void *page_alloc(struct net *net, unsigned order, enum mem_prio prio)
 {
 	struct mem *m = net->mem;
-	struct page *pg = NULL;
+	struct page *pg = take_kept(m, order, prio);
 
-	if (!mem_fault_injected(m) && order <= PAGE_MAX_ORDER)
+	if (!pg && !mem_fault_injected(m) && order <= PAGE_MAX_ORDER)
 		pg = buddy_alloc(m, order, prio, PAGE_BLOCK, NULL);
 	if (unlikely(!pg)) {
 		m->failures++;
@@ -312,6 +336,8 @@ void *page_alloc(struct net *net, unsigned order, enum mem_prio prio)
 	mem_undefined(page_address(m, pg), (size_t)PAGE_SIZE << order);
 	return page_address(m, pg);
 }
+
+unsigned page_frag_order(const struct net *net) { return unlikely(net_under_memory_pressure(net)) ? 0 : net->mem->frag_order; }
 
 struct frag_owner *page_owner(struct net *net, const void *p) { return &head_page(net->mem, p)->owner; }
 void page_put(struct net *net, void *p) { frag_owner_put(page_owner(net, p)); }

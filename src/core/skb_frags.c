@@ -284,7 +284,7 @@ bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_trues
 bool page_frag_refill_slow(struct net *net, struct page_frag *pf, unsigned least, enum mem_prio prio)
 {
 	page_frag_release(net, pf);
-	unsigned order = net_under_memory_pressure(net) ? 0 : SKB_FRAG_PAGE_ORDER;
+	unsigned order = page_frag_order(net);
 	pf->page = page_alloc(net, order, prio);
 	if (!pf->page && order) {
 		order = 0;
@@ -303,7 +303,8 @@ bool page_frag_refill_slow(struct net *net, struct page_frag *pf, unsigned least
 
 void page_frag_release(struct net *net, struct page_frag *pf)
 {
+	(void)net;
 	if (pf->page)
-		page_put(net, pf->page);
+		frag_owner_put(pf->owner);
 	*pf = (struct page_frag){.page = NULL};
 }

@@ -26,13 +26,6 @@ struct skb_pair {
 };
 static struct skb_pair *pair_of_clone(struct sk_buff *skb) { return container_of(skb, struct skb_pair, clone); }
 
-/* Makes the compiler call memset() or memcpy(), which beat the string instruction it would put in for a constant size. */
-static inline size_t not_constant(size_t n)
-{
-	__asm__("" : "+r"(n));
-	return n;
-}
-
 /* --- allocation -------------------------------------------------------------------------------------------- */
 
 /* The allocator's fast path, inline. */

@@ -31,7 +31,6 @@ struct iov_iter;
 
 enum {
 	MAX_SKB_FRAGS = 17,
-	SKB_FRAG_PAGE_ORDER = 3,   /* page fragments for transmission: 32 KB blocks, 4 KB under pressure */
 	MAX_HEADER = 64,           /* room for the link header: Ethernet, VLANs, virtio-net header */
 	/* Room in front of TCP payload: link, IPv6 or IPv4 with options, TCP with options. */
 	MAX_TCP_HEADER = 192,
@@ -198,6 +197,12 @@ static inline int skb_unclone(struct sk_buff *skb, enum mem_prio prio)
 static inline bool skb_is_gso(const struct sk_buff *skb) { return skb_shinfo(skb)->gso_size; }
 static inline bool skb_has_frag_list(const struct sk_buff *skb) { return skb_shinfo(skb)->frag_list; }
 
+/* rx: the device (or the way in memory) says that the transport checksum is good. */
+static inline bool skb_csum_vouched(const struct sk_buff *skb)
+{
+	return skb->ip_summed == CHECKSUM_UNNECESSARY || skb->ip_summed == CHECKSUM_PARTIAL;
+}
+
 static inline void skb_reserve(struct sk_buff *skb, unsigned n)
 {
 	skb->data += n;
@@ -302,7 +307,7 @@ int skb_to_iovec(const struct sk_buff *skb, struct iovec *iov, int max);
 
 /*
  * Page fragment: the page that small writes of one socket share (sk->sk_frag).  Ensures at least `least` free bytes behind
- * pf->offset.  32 KB blocks; 4 KB when memory is short; false when there is none.
+ * pf->offset.  Blocks of page_frag_order(); false when there is none.
  */
 struct page_frag {
 	uint8_t *page; /* NULL: none held; else one reference is held */

@@ -39,8 +39,8 @@ enum sock_flag { /* bits of sk_flags */
 	SOCK_F_DEAD, SOCK_F_DONE, SOCK_F_URGINLINE, SOCK_F_KEEPOPEN, SOCK_F_LINGER, SOCK_F_BROADCAST, SOCK_F_TIMESTAMP,
 	SOCK_F_TIMESTAMPNS, SOCK_F_DONTROUTE, SOCK_F_RCVBUF_LOCK, SOCK_F_SNDBUF_LOCK, SOCK_F_BINDADDR_LOCK, SOCK_F_BINDPORT_LOCK,
 	SOCK_F_NOSPACE, SOCK_F_RECVERR, SOCK_F_PKTINFO, SOCK_F_RECVTTL, SOCK_F_RECVTOS, SOCK_F_FREEBIND, SOCK_F_TRANSPARENT,
-	SOCK_F_HDRINCL, SOCK_F_ZEROCOPY, SOCK_F_V6ONLY, SOCK_F_ACCEPT_ANY, SOCK_F_MC_LOOP, SOCK_F_NO_CHECK_TX, SOCK_F_RXQ_OVFL,
-	SOCK_F_OOBINLINE = SOCK_F_URGINLINE, SOCK_F_OOB_PENDING = SOCK_F_RXQ_OVFL + 1,
+	SOCK_F_DBG /* SO_DEBUG: kept, means nothing */, SOCK_F_ZEROCOPY, SOCK_F_V6ONLY, SOCK_F_ACCEPT_ANY, SOCK_F_MC_LOOP, SOCK_F_NO_CHECK_TX, SOCK_F_RXQ_OVFL,
+	SOCK_F_RECVORIGDSTADDR,
 	SOCK_F_RECVPKTINFO6, SOCK_F_RECVHOPLIMIT6, SOCK_F_RECVTCLASS6, /* IPV6_RECV*, as cmsgs for v4-mapped datagrams */
 };
 
@@ -210,8 +210,6 @@ static inline void sk_mem_uncharge(struct sock *sk, int size)
 		sk_mem_reclaim(sk);
 }
 bool sk_under_memory_pressure(const struct sock *sk);
-/* Arena-wide: less than 1/8 of the instance's memory is free. */
-bool net_under_memory_pressure(const struct net *net);
 
 /* skb belongs to sk until it ends: sending side (wmem_alloc) and receiving side (rmem_alloc, forward_alloc). */
 void skb_set_owner_w(struct sk_buff *skb, struct sock *sk);

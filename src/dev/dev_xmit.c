@@ -102,7 +102,8 @@ static struct sk_buff *validate_one(struct sk_buff *skb, uint32_t features)
 		skb_drop(skb, SKB_DROP_REASON_NOMEM);
 		return NULL;
 	}
-	if (skb->ip_summed == CHECKSUM_PARTIAL && !(features & (XMIT_F_CSUM | XMIT_F_LOOPBACK)) && skb_checksum_help(skb)) {
+	/* (What is still a super-segment is cut below, and summed there.) */
+	if (skb->ip_summed == CHECKSUM_PARTIAL && !(features & (XMIT_F_CSUM | XMIT_F_LOOPBACK)) && !skb_is_gso(skb) && skb_checksum_help(skb)) {
 		skb_drop(skb, SKB_DROP_REASON_SKB_CSUM);
 		return NULL;
 	}

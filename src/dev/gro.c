@@ -6,11 +6,12 @@
  * the held packet of its flow and asks the transport; the answer (NAPI_GRO_CB) is: merged, to be held, or to go up as it is; besides, one
  * held packet may have to go up now, before the new one.  At the end of each poll all go up, oldest first.
  *
- * The common case does not go through all that: when the payload lies right behind that of the held packet, held->follows() looks at all headers at
- * once, and the last frag grows.  Whatever it does not take goes the long way, with the same outcome.
+ * The common case does not go through all that: held->follows() looks at all headers at once, and the payload joins the frags; the last one grows
+ * where the bytes lie right behind it.  Whatever it does not take goes the long way, with the same outcome.  A frame that the driver keeps apart from any skb
+ * (xmit_rx_frame_receive) is looked at in the same way, and no skb is made of it.
  *
  * Merging moves fragments: the payload of the new skb joins the frags of the held one (the last frag just grows when the bytes lie next to
- * each other, as xmit_skb_rx_copy() lays them).  Where that cannot be (payload in the linear area, frags full), the new skb itself is
+ * each other, as rx_frame.c lays them).  Where that cannot be (payload in the linear area, frags full), the new skb itself is
  * hung on the held one's frag_list, and later ones join its frags in turn.  Payload of at most 256 bytes is copied into a linear held packet.
  */
 #include "dev/gro.h"
@@ -112,27 +113,33 @@ int skb_gro_merge(struct sk_buff *head, struct sk_buff *skb, unsigned skip)
 	return 0;
 }
 
-/* skb holds headers and one frag that lies right behind what head ends with. */
-static inline bool lies_behind(const struct sk_buff *head, const struct sk_buff *skb)
-{
-	const struct skb_shared_info *to = skb_shinfo(head), *from = skb_shinfo(skb);
+static inline struct skb_frag *last_frag(const struct sk_buff *skb) { return &skb_shinfo(skb)->frags[skb_shinfo(skb)->nr_frags - 1u]; }
 
-	return NAPI_GRO_CB(head)->last == head && !skb_is_gso(skb) && from->nr_frags == 1 && !from->frag_list && !head->cloned && !skb->cloned &&
-	       head->len + skb->data_len <= GRO_MAX_BYTES && skb_can_coalesce(head, from->frags[0].addr, from->frags[0].owner) &&
-	       !to->frag_list;
+/* head can take n bytes more in its frags. */
+static inline bool has_room(const struct sk_buff *head, uint32_t n)
+{
+	const struct skb_shared_info *si = skb_shinfo(head);
+
+	return NAPI_GRO_CB(head)->last == head && !head->cloned && head->len + n <= GRO_MAX_BYTES && !si->frag_list && si->nr_frags &&
+	       si->nr_frags < MAX_SKB_FRAGS;
 }
 
-/* Consumes skb, of which lies_behind() is true. */
-static inline void append(struct sk_buff *head, struct sk_buff *skb, unsigned hdr)
+/* Takes over the reference of owner. */
+static inline void append(struct sk_buff *head, uint8_t *payload, uint32_t n, struct frag_owner *owner, uint32_t truesize, unsigned hdr)
 {
 	struct skb_shared_info *to = skb_shinfo(head);
+	struct skb_frag *f = last_frag(head);
 
 	if (unlikely(!to->gso_size))
 		to->gso_size = (uint16_t)(head->len - hdr);
-	to->frags[to->nr_frags - 1].len += skb->data_len;
-	grow(head, skb->data_len, frag_truesize(skb));
+	if (likely(f->addr + f->len == payload && f->owner == owner)) {
+		f->len += n;
+		frag_owner_put(owner);
+	} else {
+		to->frags[to->nr_frags++] = (struct skb_frag){payload, n, owner};
+	}
+	grow(head, n, truesize);
 	NAPI_GRO_CB(head)->count++;
-	skb_consume(skb);
 }
 
 /* --- the held packets --------------------------------------------------------------------------------------------- */
@@ -192,13 +199,14 @@ static void gro_hold(struct napi_struct *napi, struct sk_buff *skb)
 	napi->gro_count++;
 }
 
+static inline bool same_link_bytes(const uint8_t *x, const uint8_t *y, unsigned n)
+{
+	return likely(n == ETH_HLEN) ? !memcmp(x, y, 8) && !memcmp(x + ETH_HLEN - 8, y + ETH_HLEN - 8, 8) : !memcmp(x, y, n);
+}
+
 static inline bool same_link_header(const struct sk_buff *a, const struct sk_buff *b)
 {
-	const uint8_t *x = skb_mac_header(a), *y = skb_mac_header(b);
-
-	if (a->protocol != b->protocol || a->mac_len != b->mac_len)
-		return false;
-	return likely(a->mac_len == ETH_HLEN) ? !memcmp(x, y, 8) && !memcmp(x + ETH_HLEN - 8, y + ETH_HLEN - 8, 8) : !memcmp(x, y, a->mac_len);
+	return a->protocol == b->protocol && a->mac_len == b->mac_len && same_link_bytes(skb_mac_header(a), skb_mac_header(b), a->mac_len);
 }
 
 static void gro_list_prepare(struct napi_struct *napi, const struct sk_buff *skb)
@@ -211,14 +219,38 @@ static void gro_list_prepare(struct napi_struct *napi, const struct sk_buff *skb
 static inline bool gro_append(struct sk_buff *held, struct sk_buff *skb)
 {
 	const struct napi_gro_cb *cb = NAPI_GRO_CB(held);
-	unsigned hdr;
+	const struct skb_shared_info *si = skb_shinfo(skb);
+	const struct skb_frag *f = &si->frags[0];
 
-	if (!cb->follows || !lies_behind(held, skb) || !same_link_header(held, skb))
+	if (!cb->follows || si->nr_frags != 1 || si->frag_list || si->gso_size || skb->cloned || !has_room(held, f->len) ||
+	    !same_link_header(held, skb))
 		return false;
-	hdr = cb->follows(held, skb);
+	unsigned hdr = cb->follows(held, &(struct gro_segment){skb->data, skb_headlen(skb), f->addr, f->len, skb_csum_vouched(skb)});
 	if (unlikely(!hdr))
 		return false;
-	append(held, skb, hdr);
+	append(held, f->addr, f->len, f->owner, frag_truesize(skb), hdr);
+	skb_shinfo(skb)->nr_frags = 0; /* its reference went along */
+	skb->len -= skb->data_len;
+	skb->data_len = 0;
+	skb_consume(skb);
+	return true;
+}
+
+bool napi_gro_append(struct napi_struct *napi, const struct xmit_rx_frame *f)
+{
+	struct sk_buff *held = napi->gro_list;
+	const struct xmit_offload *o = &f->offload;
+	unsigned link = napi->dev->hard_header_len, hdr;
+
+	if (!held || !NAPI_GRO_CB(held)->follows || f->header_len < link || held->mac_len != link ||
+	    !has_room(held, f->payload_len) || !same_link_bytes(skb_mac_header(held), f->header, link))
+		return false;
+	hdr = NAPI_GRO_CB(held)->follows(held, &(struct gro_segment){
+		f->header + link, f->header_len - link, f->payload, f->payload_len,
+		o->needs_csum || (o->csum_valid && (napi->dev->features & XMIT_F_RXCSUM))});
+	if (unlikely(!hdr))
+		return false;
+	append(held, f->payload, f->payload_len, f->owner, f->payload_len, hdr);
 	return true;
 }
 

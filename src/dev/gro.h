@@ -7,6 +7,15 @@
 
 enum { GRO_MAX_HELD = 8 };
 
+/* A segment that may continue what is held, as it is looked at: not yet an skb, perhaps. */
+struct gro_segment {
+	const uint8_t *header;    /* from the network header on, all headers of the packet and nothing else */
+	uint32_t header_len;
+	const uint8_t *payload;   /* in one piece */
+	uint32_t payload_len;
+	bool vouched;             /* the device says that the transport checksum is good */
+};
+
 struct napi_gro_cb {
 	struct sk_buff *last;     /* where the next merge appends */
 	unsigned data_offset;     /* from skb->data to what the next protocol reads */
@@ -18,14 +27,12 @@ struct napi_gro_cb {
 	bool kept;                /* new packet: merged by hanging it on a frag_list, its struct lives on (dev/gro.c) */
 	uint64_t age_ns;
 	/*
-	 * Held packet, set by its transport, may be NULL: skb, which came with the same link header, continues it in the common way and its
-	 * checksums are good: the bytes of headers to take off.  0: gro_receive is to look at it.
+	 * Held packet, set by its transport, may be NULL: the segment, which came with the same link header, continues it in the common way and
+	 * its checksums are good: the bytes of headers to take off.  0: gro_receive is to look at it.
 	 */
-	unsigned (*follows)(const struct sk_buff *held, const struct sk_buff *skb);
+	unsigned (*follows)(const struct sk_buff *held, const struct gro_segment *seg);
 };
 static_assert(sizeof(struct napi_gro_cb) <= sizeof(((struct sk_buff *)0)->cb), "fits the control block");
 static inline struct napi_gro_cb *NAPI_GRO_CB(const struct sk_buff *skb) { return (struct napi_gro_cb *)(void *)skb->cb; }
-
-/* Transport part, called from the network layer's gro_receive; found by IP protocol (ip/protocol.h). */
 
 #endif

@@ -40,8 +40,11 @@ void dev_rx_purge(struct net_device *dev);              /* drops what waits in t
 struct packet_offload *dev_find_offload(struct net *net, be16 type);
 void dev_tap(struct net_device *dev, struct sk_buff *skb, bool out); /* shows the frame from the link header on */
 
-/* skb_api.c */
+/* rx_frame.c */
 unsigned eth_get_headlen(const struct net_device *dev, const uint8_t *p, size_t n);
+
+/* gro.c: true if f, which holds headers and payload apart, was merged into what napi holds; it is then consumed. */
+bool napi_gro_append(struct napi_struct *napi, const struct xmit_rx_frame *f);
 
 /* netdevice.c: for softirq.c */
 void netdev_ask_ready(struct net *net);                 /* schedules the devices that have something to do now */

@@ -293,6 +293,7 @@ static struct net_device *dev_build(struct net *net, const struct xmit_dev_desc 
 	dev->num_tx_queues = d->tx_queues ? d->tx_queues : 1;
 	dev->tx_queue_len = d->tx_queue_len ? d->tx_queue_len : 1000;
 	dev->needed_headroom = (uint16_t)d->needed_headroom;
+	dev->cut_frames = (uint16_t)MIN(d->cut_frames, (unsigned)GSO_MAX_SEGS);
 	dev->hw_features = dev->features = fix_features(d->features | (dev->loopback ? 0 : XMIT_F_GRO)); /* GRO needs nothing of the device */
 	dev->gso_max_size = GSO_MAX_SIZE;
 	dev->gso_max_segs = GSO_MAX_SEGS;

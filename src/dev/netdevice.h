@@ -78,6 +78,7 @@ struct net_device {
 	uint32_t tx_queue_len;       /* packets */
 	uint32_t gso_max_size;       /* bytes */
 	uint16_t gso_max_segs;
+	uint16_t cut_frames;         /* the driver cuts super-segments of up to so many frames (tso.c); 0: none */
 	const struct xmit_dev_ops *ops;
 	const struct header_ops *header_ops;
 	struct netdev_queue tx[MAX_TX_QUEUES];
@@ -90,7 +91,7 @@ struct net_device {
 	struct list_head list;       /* netdev_state.devices, by ifindex */
 	void *priv;
 	struct xmit_dev_ops own_ops; /* ops points here: the driver's, with the members that it does not know NULL */
-	struct page_frag rx_frag;    /* where xmit_skb_rx_copy() lays payload, frame behind frame */
+	struct page_frag rx_frag;    /* page block that received payload is laid in, frame behind frame */
 };
 
 static inline void dev_hold(struct net_device *dev) { dev->refcnt++; }
@@ -106,12 +107,20 @@ static inline unsigned LL_RESERVED_SPACE(const struct net_device *dev)
 {
 	return ALIGN_UP((unsigned)dev->hard_header_len + dev->needed_headroom + 15u, 16u);
 }
-/* True if the device can take this skb as it is (features against gso_type). */
+/* True where a super-segment that the device does not cut can be cut by its driver (tso.c). */
+bool tso_driver_cuts(const struct net_device *dev, const struct sk_buff *skb);
+/* The device cuts this super-segment. */
+static inline bool device_cuts(const struct net_device *dev, const struct sk_buff *skb)
+{
+	uint16_t type = skb_shinfo(skb)->gso_type;
+
+	return ((type & SKB_GSO_TCPV4) && (dev->features & XMIT_F_TSO)) || ((type & SKB_GSO_TCPV6) && (dev->features & XMIT_F_TSO6)) ||
+	       ((type & SKB_GSO_UDP_L4) && (dev->features & XMIT_F_GSO_UDP));
+}
+/* Neither the device nor its driver cuts it: the stack has to. */
 static inline bool netif_needs_gso(const struct net_device *dev, const struct sk_buff *skb)
 {
-	return skb_is_gso(skb) && !((skb_shinfo(skb)->gso_type & SKB_GSO_TCPV4) && (dev->features & XMIT_F_TSO)) &&
-	       !((skb_shinfo(skb)->gso_type & SKB_GSO_TCPV6) && (dev->features & XMIT_F_TSO6)) &&
-	       !((skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4) && (dev->features & XMIT_F_GSO_UDP));
+	return skb_is_gso(skb) && !device_cuts(dev, skb) && !tso_driver_cuts(dev, skb);
 }
 
 /* Q1. Sends a complete frame (link header in front, skb->dev set).  Consumes the skb. 0, NET_XMIT_* or -errno (ENETDOWN, ENOBUFS). */

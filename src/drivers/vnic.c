@@ -2,10 +2,11 @@
 /*
  * vnic.c - a pair of ring NICs in memory, joined by a link with delay, rate and injectable faults.
  *
- * Each end is a NIC of its own instance.  start_xmit() posts an skb to the TX ring; the doorbell (no xmit_more) makes the "device" read
- * the posted descriptors and copy each frame by DMA straight into receive memory of the peer's instance, where it waits in
- * flight until the link's delay is over.  A descriptor completes when its last bit has left (at once without a rate), and poll()
- * reaps completions and hands up the frames that have arrived, in order of arrival; ties break by the order of sending.
+ * Each end is a NIC of its own instance.  start_xmit() posts an skb to the TX ring, a descriptor for each frame: a super-segment that the device is
+ * not to cut is cut here, its headers laid down beside the ring.  The doorbell (no xmit_more) makes the "device" read the posted descriptors and
+ * copy each frame by DMA straight into receive memory of the peer's instance, where it waits in flight until the link's delay is over.  A
+ * descriptor completes when its last bit has left (at once without a rate), and poll() reaps completions and hands up the frames
+ * that have arrived, in order of arrival; ties break by the order of sending.
  *
  * Time is the instances' common clock; next_event() says when something is due, so a whole network runs under a virtual clock.
  * Faults come from a seeded generator of each direction: same seed, same frames, same faults.
@@ -27,6 +28,8 @@ enum {
 	FRAMES_IN_FLIGHT_MOST = 65536,
 	FRAME_BYTES_MOST = 65536 + 64,
 	QUEUE_BYTES_DEFAULT = 1 << 20,
+	CUT_SHARE = 4,     /* a super-segment takes at most this part of the ring */
+	CUT_MOST = 256,
 };
 #define WATCHDOG_NS UINT64_C(100000000) /* a lost completion is noticed after this long */
 #define REORDER_DEFAULT_NS UINT64_C(1000000)
@@ -37,12 +40,14 @@ struct vnic_frame {
 	struct list_head list;          /* in flight */
 	struct vnic_frame *next_spare;
 	uint64_t arrival_ns;
-	xmit_skb *skb;
+	struct xmit_rx_frame rx;
 };
 
 struct vnic_desc {
 	xmit_skb *skb;
+	struct xmit_seg *seg;           /* the frame of skb that this is; NULL: all of it */
 	uint64_t done_ns;               /* when the last bit has left */
+	bool ends;                      /* skb is done with this frame */
 	bool no_interrupt;              /* fault: the completion is not announced */
 };
 
@@ -55,6 +60,8 @@ struct vnic_end {
 	uint64_t ordinal;               /* frames sent so far */
 	uint64_t line_free_ns;          /* when the transmitter has sent what it holds */
 	struct vnic_desc *ring;         /* NULL while down */
+	struct xmit_seg *segs;          /* frames cut here: cut_frames slots, all free when the doorbell has been rung; NULL while down */
+	uint32_t segs_used;
 	uint32_t posted, rung, reaped;  /* running indices: reaped <= rung <= posted */
 	struct list_head in_flight;     /* towards this end, by arrival */
 	struct vnic_frame *spare;       /* frame records to use again */
@@ -173,30 +180,35 @@ static inline uint64_t line_send(struct vnic_end *e, uint32_t len, uint64_t now,
 	return e->line_free_ns;
 }
 
+/* The DMA, and the damage done on the line: that needs the frame in one skb. */
+static bool receive_damaged(struct vnic_end *e, struct xmit_rx_frame *rx, const struct iovec *iov, int n, const struct xmit_offload *offload)
+{
+	struct xmit_offload o = *offload;
+
+	rx->skb = xmit_skb_rx_gather(e->peer->dev, iov, n);
+	if (!rx->skb)
+		return false;
+	frame_corrupt(e, rx->skb, &o);
+	xmit_skb_set_offload(rx->skb, &o);
+	return true;
+}
+
 /* The DMA: gathers the frame from the sender's pieces into the receiver's memory.  No memory there: the receiver counts it. */
-static inline void launch_copy(struct vnic_end *e, const struct iovec *iov, int n, const struct xmit_offload *offload, uint64_t arrival, bool corrupt)
+static inline void launch_copy(struct vnic_end *e, const struct iovec *iov, int n, const struct xmit_offload *o, uint64_t arrival, bool corrupt)
 {
 	struct vnic_end *to = e->peer;
-	xmit_skb *skb = xmit_skb_rx_gather(to->dev, iov, n);
-	struct vnic_frame *f;
+	struct vnic_frame *f = frame_get(to);
+	bool taken;
 
-	if (!skb)
-		return;
-	f = frame_get(to);
-	if (!f) {
-		xmit_skb_rx_free(to->dev, skb);
+	if (unlikely(!f)) {
+		xmit_dev_count_rx_error(to->dev);
 		return;
 	}
-	if (unlikely(corrupt)) {
-		struct xmit_offload o = *offload;
-
-		frame_corrupt(e, skb, &o);
-		xmit_skb_set_offload(skb, &o);
-	} else {
-		xmit_skb_set_offload(skb, offload);
-	}
-	f->skb = skb;
-	frame_launch(to, f, arrival);
+	taken = unlikely(corrupt) ? receive_damaged(e, &f->rx, iov, n, o) : xmit_rx_frame_gather(to->dev, &f->rx, iov, n, o);
+	if (likely(taken))
+		frame_launch(to, f, arrival);
+	else
+		frame_put(to, f);
 }
 
 /* What becomes of a frame on a line that loses, doubles, delays or damages some. */
@@ -219,14 +231,27 @@ static struct fate choose_fate(struct vnic_end *e, uint64_t ordinal, const struc
 	return f;
 }
 
+/* What lies in a descriptor: the pieces of its frame; their number, or -1. */
+static inline int read_descriptor(const struct vnic_desc *d, struct iovec *iov, uint32_t *len, struct xmit_offload *o)
+{
+	if (d->seg) {
+		*len = d->seg->header_len + d->seg->payload;
+		*o = d->seg->offload;
+		return xmit_seg_iov(d->skb, d->seg, iov, FRAME_PIECES);
+	}
+	*len = xmit_skb_len(d->skb);
+	xmit_skb_offload(d->skb, o);
+	return xmit_skb_iov(d->skb, iov, FRAME_PIECES);
+}
+
 /* What the device does with one descriptor. Returns when it is done. */
-static uint64_t transmit(struct vnic_end *e, const xmit_skb *skb, uint64_t now)
+static uint64_t transmit(struct vnic_end *e, const struct vnic_desc *d, uint64_t now)
 {
 	struct fate fate = {0};
 	struct iovec iov[FRAME_PIECES];
 	struct xmit_offload o;
-	uint32_t len = xmit_skb_len(skb);
-	int n = xmit_skb_iov(skb, iov, FRAME_PIECES);
+	uint32_t len;
+	int n = read_descriptor(d, iov, &len, &o);
 	uint64_t ordinal = e->ordinal++, done, arrival;
 	bool overflow;
 
@@ -239,7 +264,6 @@ static uint64_t transmit(struct vnic_end *e, const xmit_skb *skb, uint64_t now)
 		fate = choose_fate(e, ordinal, iov, n);
 	if (unlikely(overflow || fate.lost))
 		return done;
-	xmit_skb_offload(skb, &o);
 	arrival = done + e->config.delay_ns + (fate.late ? e->config.reorder_delay_ns : 0);
 	launch_copy(e, iov, n, &o, arrival, fate.corrupt);
 	if (unlikely(fate.twice))
@@ -255,27 +279,69 @@ static void ring_doorbell(struct vnic_end *e)
 
 	for (; e->rung != e->posted; e->rung++) {
 		struct vnic_desc *d = &e->ring[e->rung & mask];
-		d->done_ns = transmit(e, d->skb, now);
+		d->done_ns = transmit(e, d, now);
 		d->no_interrupt = fault(e, e->config.lost_completion_ppm);
 		interrupt |= !d->no_interrupt && d->done_ns <= now;
 	}
+	e->segs_used = 0;
 	if (interrupt)
 		xmit_dev_schedule(e->dev, 0);
+}
+
+static inline unsigned cut_frames(const struct xmit_vnic_config *c) { return MIN(c->ring_size / CUT_SHARE, (unsigned)CUT_MOST); }
+
+/* A descriptor for each frame of a super-segment; the ring has the room. */
+static void post_cut(struct vnic_end *e, xmit_skb *skb, unsigned frames)
+{
+	uint32_t mask = e->config.ring_size - 1;
+	struct xmit_cut cut;
+
+	if (e->segs_used + frames > cut_frames(&e->config))
+		ring_doorbell(e);
+	xmit_cut_begin(&cut, e->dev, skb);
+	for (unsigned i = 1; i <= frames; i++) {
+		struct xmit_seg *seg = &e->segs[e->segs_used++];
+		struct vnic_desc *d = &e->ring[e->posted++ & mask];
+
+		xmit_cut_next(&cut, seg);
+		d->skb = skb; /* the doorbell sets the rest */
+		d->seg = seg;
+		d->ends = i == frames;
+	}
+}
+
+static void post(struct vnic_end *e, xmit_skb *skb)
+{
+	struct vnic_desc *d = &e->ring[e->posted++ & (e->config.ring_size - 1)];
+
+	d->skb = skb;
+	d->seg = NULL;
+	d->ends = true;
 }
 
 static int vnic_start_xmit(xmit_dev *dev, xmit_skb *skb, unsigned queue, bool more)
 {
 	struct vnic_end *e = xmit_dev_priv(dev);
-	uint32_t used = e->posted - e->reaped;
+	unsigned frames = xmit_skb_frames(dev, skb);
+	uint32_t room = e->config.ring_size - (e->posted - e->reaped);
 
-	if (used >= e->config.ring_size || fault(e, e->config.busy_ppm)) {
+	if (unlikely(frames > cut_frames(&e->config) && frames > 1)) {
+		xmit_skb_tx_failed(dev, queue, skb); /* the device cut such ones itself when this was made */
+		return XMIT_TX_OK;
+	}
+	if (frames > room || fault(e, e->config.busy_ppm)) {
 		if (e->rung != e->posted)
 			ring_doorbell(e);
+		if (room && frames > room)
+			xmit_dev_tx_stop(dev, queue); /* until half of the ring is free */
 		return XMIT_TX_BUSY;
 	}
-	e->ring[e->posted++ & (e->config.ring_size - 1)].skb = skb; /* the doorbell sets the rest */
+	if (frames > 1)
+		post_cut(e, skb, frames);
+	else
+		post(e, skb);
 	xmit_skb_tx_posted(dev, queue, skb);
-	if (used + 1 == e->config.ring_size) {
+	if (frames == room) {
 		xmit_dev_tx_stop(dev, queue);
 		more = false;
 	}
@@ -318,10 +384,9 @@ static void reap_completions(struct vnic_end *e)
 	for (uint32_t i = e->reaped; i != e->rung && e->ring[i & mask].done_ns <= now; i++)
 		if (completed(e, &e->ring[i & mask], now))
 			found = i + 1;
-	while (e->reaped != found) {
-		xmit_skb *skb = e->ring[e->reaped++ & mask].skb;
-		xmit_skb_tx_done(e->dev, 0, skb);
-	}
+	for (; e->reaped != found; e->reaped++)
+		if (e->ring[e->reaped & mask].ends)
+			xmit_skb_tx_done(e->dev, 0, e->ring[e->reaped & mask].skb);
 	if (xmit_dev_tx_stopped(e->dev, 0) && e->posted - e->reaped <= e->config.ring_size / 2)
 		xmit_dev_tx_wake(e->dev, 0);
 }
@@ -346,8 +411,8 @@ static int vnic_poll(xmit_dev *dev, unsigned queue, int budget)
 	reap_completions(e);
 	while (n < budget && (f = arrived(e, now))) {
 		list_del_init(&f->list);
+		xmit_rx_frame_receive(e->dev, 0, &f->rx);
 		frame_put(e, f);
-		xmit_dev_receive(e->dev, 0, f->skb);
 		n++;
 	}
 	return n;
@@ -376,10 +441,14 @@ static int vnic_open(xmit_dev *dev)
 {
 	struct vnic_end *e = xmit_dev_priv(dev);
 
-	e->ring = xmit_dev_alloc(dev, e->config.ring_size * sizeof(*e->ring));
-	if (!e->ring)
+	e->segs = xmit_dev_alloc(dev, cut_frames(&e->config) * sizeof(*e->segs));
+	e->ring = e->segs ? xmit_dev_alloc(dev, e->config.ring_size * sizeof(*e->ring)) : NULL;
+	if (!e->ring) {
+		xmit_dev_mem_free(dev, e->segs);
+		e->segs = NULL;
 		return -ENOMEM;
-	e->posted = e->rung = e->reaped = 0;
+	}
+	e->posted = e->rung = e->reaped = e->segs_used = 0;
 	e->line_free_ns = 0;
 	return 0;
 }
@@ -390,7 +459,7 @@ static void drop_in_flight(struct vnic_end *e)
 
 	list_for_each_entry_safe(f, next, &e->in_flight, list) {
 		list_del_init(&f->list);
-		xmit_skb_rx_free(e->dev, f->skb);
+		xmit_rx_frame_free(e->dev, &f->rx);
 		frame_put(e, f);
 	}
 }
@@ -410,12 +479,17 @@ static void vnic_stop(xmit_dev *dev)
 {
 	struct vnic_end *e = xmit_dev_priv(dev);
 
-	for (; e->reaped != e->posted; e->reaped++)
-		xmit_skb_tx_failed(dev, 0, e->ring[e->reaped & (e->config.ring_size - 1)].skb);
+	for (; e->reaped != e->posted; e->reaped++) {
+		const struct vnic_desc *d = &e->ring[e->reaped & (e->config.ring_size - 1)];
+		if (d->ends)
+			xmit_skb_tx_failed(dev, 0, d->skb);
+	}
 	drop_in_flight(e);
 	free_records(e);
 	xmit_dev_mem_free(dev, e->ring);
+	xmit_dev_mem_free(dev, e->segs);
 	e->ring = NULL;
+	e->segs = NULL;
 }
 
 static void vnic_destroy(xmit_dev *dev)
@@ -489,6 +563,7 @@ static xmit_dev *make_end(xmit_net *net, struct xmit_vnic_config *c, int number)
 		.priv_size = sizeof(struct vnic_end),
 		.features = c->features,
 		.mtu = c->mtu,
+		.cut_frames = c->features & XMIT_F_SG ? cut_frames(c) : 0,
 		.init_arg = c,
 		.init = vnic_init,
 		/* Addresses that do not depend on chance: the same run has the same bytes. */

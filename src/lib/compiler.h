@@ -20,6 +20,13 @@
 #define HOT_ALIGNED __attribute__((aligned(64)))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
+/* Hides a length from the compiler, which then calls memset() or memcpy(): they beat the string instruction it puts in where it knows a bound. */
+static inline size_t not_constant(size_t n)
+{
+	__asm__("" : "+r"(n));
+	return n;
+}
+
 /*
  * Assertions in three costs.  ASSERT stays in every build: it guards what would corrupt memory.
  * DEBUG_ASSERT checks O(1) conditions on the fast path, in debug and sanitizer builds.

@@ -75,11 +75,6 @@ static struct sk_buff *tcp4_gso_segment(struct sk_buff *skb, uint32_t features, 
 
 /* --- merging --------------------------------------------------------------------------------------------------------------------- */
 
-static inline bool device_vouches(const struct sk_buff *skb)
-{
-	return skb->ip_summed == CHECKSUM_UNNECESSARY || skb->ip_summed == CHECKSUM_PARTIAL;
-}
-
 static inline bool sum_is_good(const struct sk_buff *skb, const struct iphdr *iph, unsigned off)
 {
 	uint32_t len = skb->len - off;
@@ -87,9 +82,17 @@ static inline bool sum_is_good(const struct sk_buff *skb, const struct iphdr *ip
 	return !csum_tcpudp_magic(iph->saddr, iph->daddr, len, IPPROTO_TCP, skb_checksum(skb, off, len, 0));
 }
 
+static inline bool segment_sum_is_good(const struct gro_segment *seg, const struct iphdr *iph)
+{
+	uint32_t hdr = seg->header_len - (uint32_t)sizeof(*iph); /* even: the payload's words lie as in the packet */
+	csum32 sum = csum_partial(seg->payload, seg->payload_len, csum_partial(seg->header + sizeof(*iph), hdr, 0));
+
+	return !csum_tcpudp_magic(iph->saddr, iph->daddr, hdr + seg->payload_len, IPPROTO_TCP, sum);
+}
+
 static bool checksum_is_good(struct sk_buff *skb, unsigned off)
 {
-	if (device_vouches(skb) || NAPI_GRO_CB(skb)->csum_ok)
+	if (skb_csum_vouched(skb) || NAPI_GRO_CB(skb)->csum_ok)
 		return true;
 	return NAPI_GRO_CB(skb)->csum_ok = sum_is_good(skb, ip_hdr(skb), off);
 }
@@ -122,10 +125,8 @@ static uint32_t held_mss(const struct sk_buff *p, unsigned hdr)
 }
 
 /* TCPOLEN_TSTAMP_ALIGNED bytes of options, as two words that overlap: without a call. */
-static inline bool same_timestamps(const struct tcphdr *a, const struct tcphdr *b)
+static inline bool same_timestamps(const uint8_t *x, const uint8_t *y)
 {
-	const uint8_t *x = (const uint8_t *)(a + 1), *y = (const uint8_t *)(b + 1);
-
 	return !memcmp(x, y, 8) && !memcmp(x + TCPOLEN_TSTAMP_ALIGNED - 8, y + TCPOLEN_TSTAMP_ALIGNED - 8, 8);
 }
 
@@ -142,7 +143,7 @@ static inline bool continues(const struct sk_buff *p, const struct tcphdr *th, u
 	if (be32_to_cpu(held->seq) + held_payload(p, hdr) != be32_to_cpu(th->seq))
 		return false;
 	if (likely(hdr_len == sizeof(*th) + TCPOLEN_TSTAMP_ALIGNED))
-		return same_timestamps(th, held);
+		return same_timestamps((const uint8_t *)(th + 1), (const uint8_t *)(held + 1));
 	return !memcmp(th + 1, held + 1, hdr_len - sizeof(*th));
 }
 
@@ -164,26 +165,30 @@ static struct tcphdr *gro_header(struct sk_buff *skb)
  * Bulk data in one look: a full segment with timestamps and no flag but ACK, whose headers differ from those of the held one only as they must.
  * (No fragment and of five words of IP header: the held one is.)
  */
-static unsigned tcp4_gro_follows(const struct sk_buff *p, const struct sk_buff *skb)
+static unsigned tcp4_gro_follows(const struct sk_buff *p, const struct gro_segment *seg)
 {
 	enum { HDR = sizeof(struct iphdr) + sizeof(struct tcphdr) + TCPOLEN_TSTAMP_ALIGNED };
-	const struct iphdr *ip0 = ip_hdr(p), *iph = (const struct iphdr *)(const void *)skb->data;
-	const struct tcphdr *held = tcp_hdr(p), *th = (const struct tcphdr *)(const void *)(iph + 1);
+	const struct iphdr *ip0 = ip_hdr(p);
+	const struct tcphdr *held = tcp_hdr(p);
+	struct iphdr iph;
+	struct tcphdr th;
 	uint16_t step;
 
-	if (skb_headlen(skb) != HDR || held->doff_res >> 4 != (HDR - sizeof(*iph)) / 4 || skb->data_len != held_mss(p, HDR))
+	if (seg->header_len != HDR || held->doff_res >> 4 != (HDR - sizeof(iph)) / 4 || seg->payload_len != held_mss(p, HDR))
 		return 0;
-	step = (uint16_t)(be16_to_cpu(iph->id) - be16_to_cpu(ip0->id));
-	if (memcmp(iph, ip0, 2) || be16_to_cpu(iph->tot_len) != skb->len || memcmp(&iph->frag_off, &ip0->frag_off, 4) ||
-	    memcmp(&iph->saddr, &ip0->saddr, 2 * sizeof(iph->saddr)) || ip_fast_csum(iph, 5))
+	memcpy(&iph, seg->header, sizeof(iph)); /* wherever it lies */
+	memcpy(&th, seg->header + sizeof(iph), sizeof(th));
+	step = (uint16_t)(be16_to_cpu(iph.id) - be16_to_cpu(ip0->id));
+	if (memcmp(&iph, ip0, 2) || be16_to_cpu(iph.tot_len) != HDR + seg->payload_len || memcmp(&iph.frag_off, &ip0->frag_off, 4) ||
+	    memcmp(&iph.saddr, &ip0->saddr, 2 * sizeof(iph.saddr)) || ip_fast_csum(&iph, 5))
 		return 0;
-	if (step != NAPI_GRO_CB(p)->count && (step || !(iph->frag_off & CPU_TO_BE16(IP_DF))))
+	if (step != NAPI_GRO_CB(p)->count && (step || !(iph.frag_off & CPU_TO_BE16(IP_DF))))
 		return 0;
-	if (memcmp(th, held, 4) || th->ack_seq != held->ack_seq || th->doff_res != held->doff_res || th->flags != TCPHDR_ACK ||
-	    held->flags != TCPHDR_ACK || be32_to_cpu(held->seq) + held_payload(p, HDR) != be32_to_cpu(th->seq) ||
-	    !same_timestamps(th, held))
+	if (memcmp(&th, held, 4) || th.ack_seq != held->ack_seq || th.doff_res != held->doff_res || th.flags != TCPHDR_ACK ||
+	    held->flags != TCPHDR_ACK || be32_to_cpu(held->seq) + held_payload(p, HDR) != be32_to_cpu(th.seq) ||
+	    !same_timestamps(seg->header + sizeof(iph) + sizeof(th), (const uint8_t *)(held + 1)))
 		return 0;
-	return device_vouches(skb) || sum_is_good(skb, iph, sizeof(*iph)) ? HDR : 0;
+	return seg->vouched || segment_sum_is_good(seg, &iph) ? HDR : 0;
 }
 
 static struct sk_buff *tcp4_gro_receive(struct napi_struct *napi, struct sk_buff *skb)
