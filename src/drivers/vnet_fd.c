@@ -4,7 +4,7 @@
  *
  * Down: start_xmit() posts to a ring; the doorbell writes every posted frame by scatter-gather straight from the skb's pieces.  "The
  * write returned" counts as done, but is reaped in poll() like any completion, so that small queues and byte limits see one behaviour.
- * EAGAIN leaves the rest posted and asks for POLLOUT.
+ * EAGAIN leaves the rest posted and asks for POLLOUT.  Without the header super-segments are cut here, a frame a write.
  *
  * Up: a frame is read by scatter into 4 KB pages that stand ready; the pages that were touched go with the skb, the others wait for the
  * next frame.  A read that fails for good (interface gone) takes the carrier away, so that nobody spins on the descriptor.
@@ -24,6 +24,7 @@ enum {
 	TX_PIECES = 20,
 	RX_BYTES = 65536 + 64,   /* the longest super-segment with its link header */
 	RX_PIECES = 24,
+	CUT_FRAMES = 1024,       /* more than a super-segment of a usual MTU makes */
 };
 
 struct vnet_fd {
@@ -33,6 +34,9 @@ struct vnet_fd {
 	uint32_t posted, sent, reaped;       /* running indices: reaped <= sent <= posted */
 	xmit_skb *ring[RING_SIZE];
 	bool failed[RING_SIZE];              /* written with an error: counts as a drop */
+	bool cutting;                        /* the skb to be sent next is partly sent; seg is its next frame */
+	struct xmit_cut cut;
+	struct xmit_seg seg;
 	struct iovec rx[RX_PIECES];          /* pages that stand ready */
 	int rx_pieces;
 	size_t rx_bytes;
@@ -84,13 +88,46 @@ static void device_gone(struct vnet_fd *v)
 }
 
 /* 0, or -errno: -EAGAIN when the descriptor takes no more now. */
+static int write_pieces(struct vnet_fd *v, const struct iovec *iov, int n)
+{
+	ssize_t w;
+
+	do
+		w = writev(v->fd, iov, n);
+	while (w < 0 && errno == EINTR);
+	return w < 0 ? (errno == ENOBUFS ? -EAGAIN : -errno) : 0;
+}
+
+/* A super-segment, frame by frame; after -EAGAIN it goes on where it stopped. */
+static int write_cut(struct vnet_fd *v, const xmit_skb *skb)
+{
+	struct iovec iov[TX_PIECES];
+	int first_err = 0;
+
+	if (!v->cutting) {
+		xmit_cut_begin(&v->cut, v->dev, skb);
+		v->cutting = xmit_cut_next(&v->cut, &v->seg);
+	}
+	while (v->cutting) {
+		int n = xmit_seg_iov(skb, &v->seg, iov, TX_PIECES), err = n < 0 ? -EMSGSIZE : write_pieces(v, iov, n);
+
+		if (err == -EAGAIN)
+			return err;
+		first_err = first_err ? first_err : err;
+		v->cutting = xmit_cut_next(&v->cut, &v->seg);
+	}
+	return first_err;
+}
+
 static int write_frame(struct vnet_fd *v, const xmit_skb *skb)
 {
 	struct iovec iov[TX_PIECES + 1];
 	struct virtio_net_hdr hdr;
-	int lead = v->vnet_hdr ? 1 : 0;
-	int n = xmit_skb_iov(skb, iov + lead, TX_PIECES);
+	int lead = v->vnet_hdr ? 1 : 0, n;
 
+	if (xmit_skb_frames(v->dev, skb) > 1)
+		return write_cut(v, skb);
+	n = xmit_skb_iov(skb, iov + lead, TX_PIECES);
 	if (n < 0)
 		return -EMSGSIZE;
 	if (lead) {
@@ -99,11 +136,7 @@ static int write_frame(struct vnet_fd *v, const xmit_skb *skb)
 		offload_to_vnet(&o, &hdr);
 		iov[0] = (struct iovec){&hdr, sizeof(hdr)};
 	}
-	ssize_t w;
-	do
-		w = writev(v->fd, iov, n + lead);
-	while (w < 0 && errno == EINTR);
-	return w < 0 ? (errno == ENOBUFS ? -EAGAIN : -errno) : 0;
+	return write_pieces(v, iov, n + lead);
 }
 
 static void ring_doorbell(struct vnet_fd *v)
@@ -254,7 +287,7 @@ static void vnet_stop(xmit_dev *dev)
 	while (v->reaped != v->posted)
 		xmit_skb_tx_failed(dev, 0, v->ring[v->reaped++ % RING_SIZE]);
 	v->sent = v->posted;
-	v->blocked = false;
+	v->blocked = v->cutting = false;
 	xmit_rx_buffers_free(dev, v->rx, v->rx_pieces);
 	v->rx_pieces = 0;
 	v->rx_bytes = 0;
@@ -315,6 +348,7 @@ xmit_dev *vnet_fd_new(xmit_net *net, const struct vnet_fd_config *c)
 		.priv_size = sizeof(struct vnet_fd),
 		.features = XMIT_F_SG | XMIT_F_GRO,
 		.mtu = c->mtu,
+		.cut_frames = c->vnet_hdr ? 0 : CUT_FRAMES,
 		.init_arg = (void *)(uintptr_t)c,
 		.init = vnet_init,
 	};

@@ -147,6 +147,8 @@ def load_plain(world):
         loads(world, "kernel", "tap9,198.18.9.2/24,plain", "198.18.9.2", ("tx", "rx", "rpc"))
     finally:
         world.sh("ip", "tuntap", "del", "dev", "tap9", "mode", "tap")
+    bad = world.sh("nstat", "-asz", "TcpInCsumErrors").stdout # frames are cut and summed by us
+    expect(re.search(r"TcpInCsumErrors\s+0\s", bad), f"the kernel saw wrong checksums: {bad}")
 
 
 # --- no kernel in it -------------------------------------------------------------------------------------------------
