@@ -138,6 +138,9 @@ static void open_stack(char *spec)
 	xmit_dev *dev = net && cidr ? xmit_tap_new(net, &c) : NULL;
 	if (!dev || xmit_dev_up(dev) || xmit_addr_add_text(dev, cidr))
 		die("device");
+	/* As the kernel's of both namespaces (bench/run): else TIME_WAIT fills the port range, and that would be measured. */
+	if (xmit_sysctl_set(net, "net.ipv4.tcp_max_tw_buckets", "1000", NULL, 0))
+		die("tcp_max_tw_buckets");
 	epfd = xmit_epoll_create(net);
 }
 

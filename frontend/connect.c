@@ -158,9 +158,9 @@ static int established(struct supervisor *sup, struct object *o, int fd)
 	return 0;
 }
 
-static void failed(struct supervisor *sup, struct object *o)
+static void failed(struct object *o)
 {
-	object_close_end(sup, o); /* with the plug unread */
+	object_close_end(o); /* with the plug unread */
 	o->state = ST_FAILED;
 }
 
@@ -175,7 +175,7 @@ void connect_progress(struct supervisor *sup, struct object *o)
 		return;
 	if (p.revents & (POLLERR | POLLHUP)) {
 		if (o->end >= 0)
-			failed(sup, o);
+			failed(o);
 		else
 			o->state = ST_FRESH; /* its caller was interrupted; the next connect() gets the error */
 	} else if (p.revents & POLLOUT) {
@@ -207,7 +207,7 @@ static int renew(struct supervisor *sup, struct call *c)
 	}
 	if (o->state == ST_LISTEN)
 		listen_ended(sup, o);
-	object_close_end(sup, o);
+	object_close_end(o);
 	object_rehash(sup, o, fd);
 	close(c->dup);
 	c->dup = fd;
@@ -293,7 +293,7 @@ static long stream_connect(struct supervisor *sup, struct call *c, const struct 
 	}
 	if (o->state == ST_CONNECTING) {
 		if (o->end >= 0)
-			failed(sup, o);
+			failed(o);
 		else
 			o->state = ST_FRESH;
 	}

@@ -78,13 +78,17 @@ int mem_read_addr(struct supervisor *sup, const struct call *c, uint64_t addr, u
 
 int mem_write_addr(struct supervisor *sup, const struct call *c, uint64_t addr, uint64_t len_addr, const void *ss, socklen_t len)
 {
-	int room, full = (int)len;
-	int rc = mem_read(sup, c, len_addr, &room, sizeof(room));
+	int room = 0, full = (int)len;
+	struct iovec local = { &room, sizeof(room) }, remote = { (void *)(uintptr_t)len_addr, sizeof(room) };
 
-	if (rc)
-		return rc;
+	if (process_vm_readv((pid_t)c->req.pid, &local, 1, &remote, 1, 0) != (ssize_t)sizeof(room))
+		return -EFAULT;
+	if (!notify_valid(sup, c)) /* asked once: behind the read, before the write */
+		return -ESRCH;
 	if (room < 0)
 		return -EINVAL;
-	rc = mem_write(sup, c, addr, ss, (size_t)MIN(room, full));
-	return rc ? rc : mem_write(sup, c, len_addr, &full, sizeof(full));
+	size_t n = (size_t)MIN(room, full);
+	struct iovec from[2] = { { (void *)(uintptr_t)ss, n }, { &full, sizeof(full) } };
+	struct iovec to[2] = { { (void *)(uintptr_t)addr, n }, { (void *)(uintptr_t)len_addr, sizeof(full) } };
+	return process_vm_writev((pid_t)c->req.pid, from, 2, to, 2, 0) == (ssize_t)(n + sizeof(full)) ? 0 : -EFAULT;
 }

@@ -54,12 +54,11 @@ struct object *object_new(struct supervisor *sup, enum object_kind kind, int sfd
 	return o;
 }
 
-void object_close_end(struct supervisor *sup, struct object *o)
+void object_close_end(struct object *o)
 {
 	if (o->end < 0)
 		return;
-	source_del(sup, o->end);
-	close(o->end);
+	close(o->end); /* epoll forgets it: nobody else holds it */
 	o->end = -1;
 }
 
@@ -95,7 +94,7 @@ void object_free(struct supervisor *sup, struct object *o)
 		o->listener = NULL;
 	}
 	held_fail(sup, o, EBADF);
-	object_close_end(sup, o);
+	object_close_end(o);
 	if (o->sfd >= 0)
 		close_stack_socket(sup, o);
 	dgram_free(o);
@@ -268,13 +267,25 @@ int object_fetch(struct supervisor *sup, struct object *o)
 
 /* --- names and life --- */
 
+/* 16 digits. */
+static char *put_hex(char *p, uint64_t v)
+{
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*p++ = "0123456789abcdef"[v >> shift & 15];
+	return p;
+}
+
 socklen_t abstract_name(const struct supervisor *sup, char what, uint64_t serial, struct sockaddr_un *un)
 {
+	char *p = un->sun_path + 1;
+
 	memset(un, 0, sizeof(*un));
 	un->sun_family = AF_UNIX;
-	int n = snprintf(un->sun_path + 1, sizeof(un->sun_path) - 1, "xmit-%016llx%016llx-%c%016llx", (unsigned long long)sup->key[0],
-			 (unsigned long long)sup->key[1], what, (unsigned long long)serial);
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+	memcpy(p, "xmit-", 5);
+	p = put_hex(put_hex(p + 5, sup->key[0]), sup->key[1]);
+	*p++ = '-';
+	*p++ = what;
+	return (socklen_t)(put_hex(p, serial) - (char *)un);
 }
 
 uint64_t abstract_serial(const struct supervisor *sup, char what, const struct sockaddr_un *un, socklen_t len)

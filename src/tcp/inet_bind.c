@@ -10,6 +10,8 @@
  */
 #include "tcp/tcp_conn.h"
 
+#define ODD_FIRST_NS (64 * NSEC_PER_MSEC)
+
 /* --- buckets --------------------------------------------------------------------------------------------------------- */
 
 struct inet_bind_bucket *inet_bind_bucket_find(struct net *net, uint16_t port)
@@ -23,14 +25,13 @@ struct inet_bind_bucket *inet_bind_bucket_find(struct net *net, uint16_t port)
 	return NULL;
 }
 
-static struct inet_bind_bucket *bucket_create(struct net *net, uint16_t port, int8_t fastreuse)
+static struct inet_bind_bucket *bucket_create(struct net *net, uint16_t port)
 {
 	struct inet_bind_bucket *tb = kmem_cache_zalloc(net->tcp->bind_cache, MEM_NORMAL);
 
 	if (!tb)
 		return NULL;
 	tb->port = port;
-	tb->fastreuse = fastreuse;
 	inet_table_insert(net, &net->tcp->hashinfo->bhash, &tb->node, port);
 	return tb;
 }
@@ -39,7 +40,7 @@ struct inet_bind_bucket *inet_bind_bucket_get(struct net *net, uint16_t port)
 {
 	struct inet_bind_bucket *tb = inet_bind_bucket_find(net, port);
 
-	return tb ? tb : bucket_create(net, port, -1);
+	return tb ? tb : bucket_create(net, port);
 }
 
 void inet_bind_hash(struct sock *sk, struct inet_bind_bucket *tb)
@@ -188,10 +189,28 @@ static uint16_t find_open_port(struct sock *sk)
 	return find_port_in(sk, all);
 }
 
+/* Linux remembers that a port is shared by SO_REUSEPORT, whatever its owners did with the option since. */
+static bool joins_reuseport(const struct sock *sk, const struct inet_bind_bucket *tb)
+{
+	return tb->reuseport && sk->sk_reuseport && tb->reuseport_family == sk->sk_family &&
+	       (!tb->reuseport_addr || tb->reuseport_addr == inet_sk(sk)->inet_rcv_saddr.ip);
+}
+
+static void note_bound(struct inet_bind_bucket *tb, const struct sock *sk, bool fresh)
+{
+	tb->bound = true;
+	if (!sk->sk_reuseport)
+		tb->reuseport = false;
+	if (!sk->sk_reuseport || !fresh)
+		return;
+	tb->reuseport = true;
+	tb->reuseport_family = sk->sk_family;
+	tb->reuseport_addr = inet_sk(sk)->inet_rcv_saddr.ip;
+}
+
 int inet_csk_get_port(struct sock *sk, uint16_t snum)
 {
-	bool reuse = sk->sk_reuse && sk->sk_state != TCP_LISTEN;
-	bool chosen = !snum;
+	bool chosen = !snum, fresh;
 	struct inet_bind_bucket *tb;
 
 	if (chosen) {
@@ -200,15 +219,15 @@ int inet_csk_get_port(struct sock *sk, uint16_t snum)
 			return -EADDRINUSE;
 	}
 	tb = inet_bind_bucket_find(sk->sk_net, snum);
-	if (!tb) {
-		tb = bucket_create(sk->sk_net, snum, reuse);
+	fresh = !tb;
+	if (fresh) {
+		tb = bucket_create(sk->sk_net, snum);
 		if (!tb)
 			return -ENOMEM;
-	} else if (!chosen && !(tb->fastreuse > 0 && reuse) && bind_conflict(sk, tb, true)) {
+	} else if (!chosen && !joins_reuseport(sk, tb) && bind_conflict(sk, tb, true)) {
 		return -EADDRINUSE;
 	}
-	if (!reuse)
-		tb->fastreuse = 0;
+	note_bound(tb, sk, fresh);
 	if (!inet_csk(sk)->icsk_bind_hash)
 		inet_bind_hash(sk, tb);
 	return 0;
@@ -259,10 +278,10 @@ static int try_connect_port(struct sock *sk, uint16_t port)
 	struct inet_bind_bucket *tb = inet_bind_bucket_find(net, port);
 	int err;
 
-	if (tb && tb->fastreuse >= 0)
+	if (tb && tb->bound)
 		return -EADDRNOTAVAIL; /* somebody bound to it */
 	if (!tb)
-		tb = bucket_create(net, port, -1);
+		tb = bucket_create(net, port);
 	if (!tb)
 		return -ENOMEM;
 	/* First an owner, so that the bucket outlives a TIME_WAIT entry that gives way. */
@@ -273,29 +292,48 @@ static int try_connect_port(struct sock *sk, uint16_t port)
 	return err;
 }
 
+/* The first free port of the offsets start, start + 2, ... around the range: 0, -EADDRNOTAVAIL (none is free) or -ENOMEM. */
+static int connect_from(struct sock *sk, struct port_range r, uint32_t start, uint32_t *perturb)
+{
+	for (uint32_t i = 0; i < r.count; i += 2) {
+		int err = try_connect_port(sk, (uint16_t)(r.low + (start + i) % r.count));
+		if (err == -EADDRNOTAVAIL)
+			continue;
+		/* A random step more hides how many connections were made between two of the observer's own. */
+		if (!err)
+			*perturb += MAX(i, net_random_below(sk->sk_net, 8) * 2) + 2;
+		return err;
+	}
+	return -EADDRNOTAVAIL;
+}
+
+/*
+ * A client that ends its connections itself fills its even ports with TIME_WAIT; to learn that they are all taken costs thousands of
+ * lookups.  So for a moment it is remembered, and the odd ones are tried first.
+ */
 int inet_hash_connect(struct net *net, struct sock *sk)
 {
 	const struct inet_sock *inet = inet_sk(sk);
+	struct inet_hashinfo *h = net->tcp->hashinfo;
 	struct port_range r = local_port_range(net);
-	uint32_t *perturb, offset;
+	unsigned slot;
+	uint32_t even, odd_first;
 	uint64_t start;
+	int err;
 
 	if (inet_csk(sk)->icsk_bind_hash)
 		return inet_hash_established(sk, inet->inet_num, true);
 
 	start = secure_ipv4_port_ephemeral(net, inet->inet_rcv_saddr.ip, inet->inet_daddr.ip, inet->inet_dport);
-	perturb = &net->tcp->hashinfo->table_perturb[start & (INET_TABLE_PERTURB - 1)];
-	offset = (uint32_t)((*perturb + (start >> 32)) % r.count) & ~1u;
-	for (uint32_t parity = 0; parity < MIN(r.count, 2u); parity++) {
-		for (uint32_t i = 0; i < r.count; i += 2) {
-			int err = try_connect_port(sk, (uint16_t)(r.low + (offset + parity + i) % r.count));
-			if (err == -EADDRNOTAVAIL)
-				continue;
-			/* A random step more hides how many connections were made between two of the observer's own. */
-			if (!err)
-				*perturb += MAX(i, net_random_below(net, 8) * 2) + 2;
-			return err;
-		}
-	}
-	return -EADDRNOTAVAIL;
+	slot = start & (INET_TABLE_PERTURB - 1);
+	even = (uint32_t)((h->table_perturb[slot] + (start >> 32)) % r.count) & ~1u;
+	if (r.count == 1)
+		return connect_from(sk, r, 0, &h->table_perturb[slot]);
+	odd_first = net->now_ns < h->odd_first_until_ns[slot];
+	err = connect_from(sk, r, even + odd_first, &h->table_perturb[slot]);
+	if (err != -EADDRNOTAVAIL)
+		return err;
+	if (!odd_first)
+		h->odd_first_until_ns[slot] = net->now_ns + ODD_FIRST_NS;
+	return connect_from(sk, r, even + !odd_first, &h->table_perturb[slot]);
 }

@@ -28,6 +28,7 @@ struct inet_hashinfo {
 	struct hlist_head lhash[INET_LHASH_SIZE]; /* listeners by port */
 	struct hlist_head accept_any;  /* listeners that take every destination */
 	uint32_t table_perturb[INET_TABLE_PERTURB];
+	uint64_t odd_first_until_ns[INET_TABLE_PERTURB]; /* no even port was free: till then connect() tries the odd ones first */
 };
 
 /* A local port in use: one for all its sockets. */
@@ -35,7 +36,10 @@ struct inet_bind_bucket {
 	struct hlist_node node;
 	struct hlist_head owners;      /* struct sock and tcp_timewait_sock, by sk_bind_node */
 	uint16_t port;
-	int8_t fastreuse;              /* 1: all owners have SO_REUSEADDR, none listens; 0: look; -1: only connect() put socks here */
+	bool bound;                    /* somebody named it or listens; else only connect() put socks here */
+	bool reuseport;                /* so far all who bound had SO_REUSEPORT when they did: who has it too may join them ... */
+	uint16_t reuseport_family;     /* ... with this family */
+	be32 reuseport_addr;           /* ... and address, or any where this is 0 */
 };
 
 /* Tuple as the local side sees it. */

@@ -191,6 +191,39 @@ static void test_range_exhausted(void **state)
 	assert_int_equal(bind_to(net, tcp_socket(net, 0), "0.0.0.0", 0), EADDRINUSE);
 }
 
+static uint64_t clock_ns(void *ctx) { return *(uint64_t *)ctx; }
+
+/* A connect() that found no even port free spares the next ones the search, for a moment; and every port can be had all the same. */
+static void test_even_ports_full(void **state)
+{
+	uint64_t now = 1000000000;
+	struct xmit_config c = {.size = sizeof(c), .memory_bytes = 32 << 20, .env = {.size = sizeof(struct xmit_env), .now_ns = clock_ns, .ctx = &now}};
+	xmit_net *net = xmit_net_new(&c);
+	int server, fd[6];
+
+	(void)state;
+	assert_non_null(net);
+	server = tcp_socket(net, 0);
+	assert_int_equal(xmit_sysctl_set(net, "net.ipv4.ip_local_port_range", "40000 40005", NULL, 0), 0);
+	assert_int_equal(bind_to(net, server, "0.0.0.0", 8000), 0);
+	assert_int_equal(listen_on(net, server), 0);
+	for (int i = 0; i < 6; i++) {
+		if (i == 4) /* one even port is free again */
+			xmit_close(net, fd[0]);
+		fd[i] = tcp_socket(net, 0);
+		assert_int_equal(connect_to(net, fd[i], "127.0.0.1", 8000), EINPROGRESS);
+		assert_int_equal(port_of(net, fd[i]) & 1, i >= 3);
+	}
+	xmit_close(net, fd[3]); /* an odd one too */
+	now += 1000000000;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(connect_to(net, fd[i ? 3 : 0] = tcp_socket(net, 0), "127.0.0.1", 8000), EINPROGRESS);
+	assert_int_equal(port_of(net, fd[0]) & 1, 0);
+	assert_int_equal(port_of(net, fd[3]) & 1, 1);
+	assert_int_equal(connect_to(net, tcp_socket(net, 0), "127.0.0.1", 8000), EADDRNOTAVAIL);
+	xmit_net_free(net);
+}
+
 static int accepted(xmit_net *net, int fd)
 {
 	int n = 0;
@@ -268,7 +301,7 @@ static void test_many_connections(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_bind_conflicts), TEST(test_one_listener), TEST(test_chosen_ports), TEST(test_range_exhausted),
+		TEST(test_bind_conflicts), TEST(test_one_listener), TEST(test_chosen_ports), TEST(test_range_exhausted), TEST(test_even_ports_full),
 		TEST(test_best_listener), TEST(test_reuseport_shares), TEST(test_many_connections),
 	};
 

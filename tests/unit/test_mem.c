@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The arena: blocks, slabs, size classes, tables; the reserve; bounds; giving memory back; the n-th allocation failing. */
+#include "env_posix.h"
 #include "test.h"
 #include "test_net.h"
 #include <errno.h>
+#include <inttypes.h>
+#include <unistd.h>
 
 enum { MIB = 1 << 20 };
 
@@ -337,6 +340,58 @@ static void log_is_rate_limited(void **state)
 	test_net_free(tn);
 }
 
+/* Bytes of from..to for which the host was asked for huge pages, or -1: it has none, or does not tell. */
+static long long huge_bytes(uintptr_t from, uintptr_t to)
+{
+	FILE *f = access("/sys/kernel/mm/transparent_hugepage", F_OK) ? NULL : fopen("/proc/self/smaps", "r");
+	uintptr_t lo = 0, hi = 0, a, b;
+	bool told = false;
+	long long bytes = 0;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &a, &b) == 2) {
+			lo = a;
+			hi = b;
+		}
+		if (strncmp(line, "VmFlags:", 8))
+			continue;
+		told = true;
+		if (lo < to && hi > from && strstr(line, " hg"))
+			bytes += (long long)(MIN(hi, to) - MAX(lo, from));
+	}
+	if (f)
+		fclose(f);
+	return told ? bytes : -1;
+}
+
+/* The host's: megabytes in transfer lie in huge pages, what every instance touches does not. */
+static void the_middle_of_an_arena_is_huge(void **state)
+{
+	struct xmit_env env = {.size = sizeof(env)};
+	uint8_t *large, *small;
+	long long of_large, of_small, of_ends;
+
+	(void)state;
+	env_fill_defaults(&env);
+	large = env.reserve(env.ctx, 64 * MIB);
+	small = env.reserve(env.ctx, 4 * MIB);
+	assert_non_null(large);
+	assert_non_null(small);
+	assert_int_equal((uintptr_t)large % (256 << 10), 0);
+	assert_int_equal((uintptr_t)small % (256 << 10), 0);
+	of_large = huge_bytes((uintptr_t)large, (uintptr_t)large + 64 * MIB);
+	of_ends = huge_bytes((uintptr_t)large, (uintptr_t)large + 3 * MIB / 2) + huge_bytes((uintptr_t)large + 62 * MIB, (uintptr_t)large + 64 * MIB);
+	of_small = huge_bytes((uintptr_t)small, (uintptr_t)small + 4 * MIB);
+	env.release(env.ctx, large, 64 * MIB);
+	env.release(env.ctx, small, 4 * MIB);
+	if (of_large < 0)
+		return;
+	assert_in_range(of_large, 60 * MIB, 61 * MIB);
+	assert_int_equal(of_ends, 0);
+	assert_int_equal(of_small, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +403,7 @@ int main(void)
 		cmocka_unit_test(random_objects_do_not_overlap),
 		cmocka_unit_test(tables_of_any_size),
 		cmocka_unit_test(freed_blocks_are_given_to_the_host_later),
+		cmocka_unit_test(the_middle_of_an_arena_is_huge),
 		cmocka_unit_test(nth_allocation_fails_once),
 		cmocka_unit_test(smallest_instance_works),
 		cmocka_unit_test(random_numbers_come_from_the_instance),
