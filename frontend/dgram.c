@@ -28,20 +28,7 @@
 
 static void dgram_end_ready(struct supervisor *sup, struct source *src, uint32_t events)
 {
-	struct object *o = container_of(src, struct object, src);
-
-	if (o->gone)
-		return;
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		o->in_ready = true;
-	if (events & EPOLLHUP)
-		o->hup = true;
-	if (events & EPOLLOUT)
-		o->down_blocked = false;
-	if (o->hup)
-		schedule_first(sup, o);
-	else
-		schedule(sup, o);
+	end_changed(sup, container_of(src, struct object, src), events);
 }
 
 void dgram_stack_event(xmit_net *net, int fd, uint32_t events, void *ctx)
@@ -136,6 +123,20 @@ static bool send_up(struct supervisor *sup, struct object *o, const void *data, 
 	return true;
 }
 
+/* Nothing was read: the end of the program's sending, not an empty datagram? */
+static bool shut_for_writing(struct supervisor *sup, struct object *o)
+{
+	struct pollfd p = { .fd = o->end, .events = POLLRDHUP };
+	int left = 0;
+
+	if (poll(&p, 1, 0) <= 0 || ioctl(o->end, SIOCINQ, &left) < 0 || left > 0)
+		return false;
+	if (!o->up_done && o->sfd >= 0)
+		xmit_shutdown(sup->net, o->sfd, SHUT_WR);
+	o->up_done = true;
+	return true;
+}
+
 void dgram_drain(struct supervisor *sup, struct object *o)
 {
 	if (o->parked && !o->up_blocked) {
@@ -146,7 +147,7 @@ void dgram_drain(struct supervisor *sup, struct object *o)
 	}
 	for (int i = 0; i < ROUND_DATAGRAMS && !o->up_blocked; i++) {
 		ssize_t n = recv(o->end, sup->pump_bounce, BOUNCE_BYTES, MSG_DONTWAIT);
-		if (n < 0 || (n == 0 && o->hup)) {
+		if (n < 0 || (n == 0 && shut_for_writing(sup, o))) {
 			o->in_ready = n < 0 && errno == EINTR;
 			return;
 		}

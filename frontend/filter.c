@@ -3,9 +3,9 @@
  * filter.c - the seccomp filter of the program: which calls come to the supervisor.
  *
  * Only control calls do: reading and writing go to the placeholder natively, at the kernel's own speed.  A call is let through where its
- * arguments alone show that it cannot concern us (another address family, no address given); where only the descriptor could tell, the
- * supervisor looks and continues it.  The calls of foreign architectures (i386, x32) and io_uring would pass by the filter: both answer
- * ENOSYS, after which programs use the ordinary way.  libseccomp writes the BPF program, launch.c installs it.
+ * arguments alone show that it cannot concern us (another address family, no address given, no flag that AF_UNIX would lose); where only
+ * the descriptor could tell, the supervisor looks and continues it.  The calls of foreign architectures (i386, x32) and io_uring would pass
+ * by the filter: both answer ENOSYS, after which programs use the ordinary way.  libseccomp writes the BPF program, launch.c installs it.
  */
 #include "supervisor.h"
 
@@ -32,6 +32,7 @@ static int trap_if(scmp_filter_ctx ctx, int nr, struct scmp_arg_cmp cmp)
 static int add_rules(scmp_filter_ctx ctx)
 {
 	static const int families[] = { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET };
+	static const scmp_datum_t flags[] = { MSG_MORE, MSG_OOB };
 	static const int always[] = {
 		SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(getsockname),
 		SCMP_SYS(getpeername), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg),
@@ -45,6 +46,8 @@ static int add_rules(scmp_filter_ctx ctx)
 		rc = trap(ctx, always[i]);
 	if (!rc)
 		rc = trap_if(ctx, SCMP_SYS(sendto), SCMP_A4(SCMP_CMP_NE, 0, 0));
+	for (size_t i = 0; i < ARRAY_SIZE(flags) && !rc; i++) /* the placeholder would lose them */
+		rc = trap_if(ctx, SCMP_SYS(sendto), SCMP_A3(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
 	if (!rc)
 		rc = trap_if(ctx, SCMP_SYS(recvfrom), SCMP_A4(SCMP_CMP_NE, 0, 0));
 	if (!rc) /* SIOC*: 0x89xx, and SIOCOUTQ which is a terminal's TIOCOUTQ */

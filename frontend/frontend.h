@@ -21,12 +21,13 @@ struct frontend_config {
 	unsigned prefix_len;
 	struct in_addr gateway;    /* 0: none */
 	bool walk;                 /* keep the walk of one data segment */
-	bool trace_stays;          /* recording goes on after the walk was taken */
+	FILE *trace;               /* where the records go while the command runs; NULL: nowhere.  Recording goes on after the walk then */
 };
 
 struct frontend_result {
 	int wait_status;           /* of the command, as from waitpid() */
 	int exec_errno;            /* not 0: the command could not be started, and why */
+	uint64_t trace_next;       /* with config->trace: the record from which on the caller prints the rest */
 	char *walk;                /* text of the walk (free() it); NULL: none was seen */
 };
 

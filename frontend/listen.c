@@ -132,6 +132,10 @@ static int take(struct supervisor *sup, struct call *c, int flags, struct object
 		if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLIN))
 			return -EAGAIN;
 		int fd = accept4(c->dup, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | (flags & SOCK_NONBLOCK));
+		if (fd < 0 && errno == EINVAL) { /* the program has shut it: SYNs are refused from now on */
+			(void)xmit_shutdown(sup->net, c->obj->sfd, SHUT_RD);
+			return -EINVAL;
+		}
 		if (fd < 0)
 			return -errno;
 		*res = find_offered(sup, c->obj, &from, len);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * message.c - the trapped calls that carry data: sendto and recvfrom with an address, and the four *msg calls.
+ * message.c - the trapped calls that carry data: sendto and recvfrom with an address, sends with a flag, and the four *msg calls.
  *
  * Each copies between the caller's memory and one `struct message` in ours, and hands that to dgram.c; so a datagram that goes this way is
- * copied twice.  Streams come here only where AF_UNIX would treat an address differently from TCP: TCP ignores the one given to a send
- * and returns none; the kernel would refuse it, or return the name of the placeholder's other end.  Their other calls are continued.
- * A call that must wait is run anew from the start, and sends or takes nothing before it can be finished.
+ * copied twice.  Streams come here only where AF_UNIX would do otherwise than TCP.  An address: TCP ignores the one given to a send and
+ * returns none; the kernel would refuse it, or return the name of the placeholder's other end.  MSG_MORE and MSG_OOB: the pair would lose
+ * them.  Such a send goes past the pair: what the program wrote there before is moved first, then the caller's memory is read straight
+ * into the stack's.  Their other calls are continued.
+ * A call that must wait is run anew from the start: a datagram goes when all of it can, a stream's send remembers how much it has done.
  */
 #include "supervisor.h"
 
@@ -17,6 +19,8 @@
 #include <unistd.h>
 
 #define IOV_MAX_KERNEL 1024u
+#define SEND_MOST 0x7ffff000u /* bytes of one call, as everywhere in the kernel */
+#define PAIR_LOSES (MSG_MORE | MSG_OOB)
 
 static bool addr_given(const struct msghdr *h)
 {
@@ -36,16 +40,93 @@ static long broken_pipe(const struct call *c, int flags)
 	return -EPIPE;
 }
 
-static long stream_send(struct call *c, const struct message *m, int flags)
+/* What a stream's send is to read of the caller's memory. */
+struct gathering {
+	struct supervisor *sup;
+	const struct call *c;
+	struct iovec *iov;             /* what is left, in the caller; the first may be a part */
+	size_t n;
+};
+
+static void advance(struct gathering *g, size_t bytes)
 {
+	while (g->n && bytes >= g->iov->iov_len) {
+		bytes -= g->iov->iov_len;
+		g->iov++;
+		g->n--;
+	}
+	if (bytes && g->n) { /* the caller's pieces may have become fewer while it was held */
+		g->iov->iov_base = (char *)g->iov->iov_base + bytes;
+		g->iov->iov_len -= bytes;
+	}
+}
+
+static ssize_t fill_from_caller(void *ctx, void *dst, size_t n)
+{
+	struct gathering *g = ctx;
+	ssize_t got = mem_gather(g->sup, g->c, g->iov, g->n, dst, n);
+
+	if (got > 0)
+		advance(g, (size_t)got);
+	return got;
+}
+
+/* Moves on what the program wrote to the pair before.  False: the stack has no room for all of it. */
+static bool drained(struct supervisor *sup, struct object *o)
+{
+	o->in_ready = true; /* its edge may not have been reported yet */
+	while (o->state == ST_LINKED && o->in_ready && !o->up_blocked)
+		stream_pump(sup, o);
+	return o->state != ST_LINKED || !o->up_blocked;
+}
+
+/* The connection is not there (any more). */
+static long send_refused(struct supervisor *sup, struct call *c, int flags)
+{
+	if (c->obj->state == ST_CONNECTING)
+		return call_again(c, flags, SO_SNDTIMEO);
+	int err = unconnected(c->obj) ? 0 : take_error(sup, c);
+	return err ? -err : broken_pipe(c, flags);
+}
+
+/* Before all was taken.  What was taken is the result, unless the call waits for more room. */
+static long send_stopped(struct call *c, int error, int flags)
+{
+	long result = -error;
+
+	if (error == EAGAIN) {
+		c->obj->up_blocked = true;
+		result = call_again(c, flags, SO_SNDTIMEO);
+	}
+	if (c->done && result != CALL_HOLD)
+		return (long)c->done;
+	return error == EPIPE ? broken_pipe(c, flags) : result;
+}
+
+/* Past the pair.  c->done goes up by what the stack takes. */
+static long stream_send(struct supervisor *sup, struct call *c, struct iovec *iov, size_t n, int flags)
+{
+	struct gathering g = { sup, c, iov, n };
+	struct object *o = c->obj;
+	size_t total = 0;
+
+	for (size_t i = 0; i < n; i++)
+		total = MIN(total + MIN(iov[i].iov_len, (size_t)SEND_MOST), (size_t)SEND_MOST);
 	if (flags & MSG_FASTOPEN)
 		return -EOPNOTSUPP;
-	ssize_t n = send(c->dup, m->data, m->len, (flags & ~MSG_MORE) | MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n >= 0)
-		return n;
-	if (errno == ENOTCONN || errno == EPIPE)
-		return broken_pipe(c, flags);
-	return errno == EAGAIN ? call_again(c, flags, SO_SNDTIMEO) : -errno;
+	if (o->state == ST_LINKED && !drained(sup, o))
+		return call_again(c, flags, SO_SNDTIMEO);
+	if (o->state != ST_LINKED)
+		return send_refused(sup, c, flags);
+	advance(&g, c->done);
+	while (c->done < total) {
+		ssize_t sent = xmit_send_fill(sup->net, o->sfd, fill_from_caller, &g, total - c->done, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent <= 0)
+			return send_stopped(c, sent < 0 ? errno : EFAULT, flags);
+		c->done += (size_t)sent;
+		o->up_bytes += (uint32_t)sent;
+	}
+	return (long)c->done;
 }
 
 static long stream_recv(struct supervisor *sup, struct call *c, struct message *m, size_t size, int flags)
@@ -62,11 +143,6 @@ static long stream_recv(struct supervisor *sup, struct call *c, struct message *
 	return errno == EAGAIN ? call_again(c, flags, SO_RCVTIMEO) : -errno;
 }
 
-long message_send(struct supervisor *sup, struct call *c, struct message *m, int flags)
-{
-	return c->obj->kind == OBJ_STREAM ? stream_send(c, m, flags) : dgram_send(sup, c, m, flags);
-}
-
 long message_recv(struct supervisor *sup, struct call *c, struct message *m, size_t size, int flags)
 {
 	m->data = sup->bounce;
@@ -80,20 +156,22 @@ long message_recv(struct supervisor *sup, struct call *c, struct message *m, siz
 long sys_sendto(struct supervisor *sup, struct call *c)
 {
 	const uint64_t *a = (const uint64_t *)c->req.data.args;
-	struct message m = { .data = sup->bounce, .has_addr = true, .addr_len = (socklen_t)a[5] };
+	struct message m = { .data = sup->bounce, .addr_len = a[4] ? (socklen_t)a[5] : 0 };
 	struct iovec iov = { (void *)(uintptr_t)a[1], (size_t)a[2] };
-	int rc = mem_read_addr(sup, c, a[4], a[5], &m.addr);
+	int rc = mem_read_addr(sup, c, a[4], m.addr_len, &m.addr);
 
 	if (rc)
 		return rc;
+	if (c->obj->kind == OBJ_STREAM)
+		return stream_send(sup, c, &iov, 1, (int)a[3]);
 	m.has_addr = m.addr_len > 0;
-	if (c->obj->kind != OBJ_STREAM && a[2] > BOUNCE_BYTES)
+	if (a[2] > BOUNCE_BYTES)
 		return -EMSGSIZE;
 	ssize_t n = mem_gather(sup, c, &iov, 1, m.data, BOUNCE_BYTES);
 	if (n < 0)
 		return n;
 	m.len = (size_t)n;
-	return message_send(sup, c, &m, (int)a[3]);
+	return dgram_send(sup, c, &m, (int)a[3]);
 }
 
 long sys_recvfrom(struct supervisor *sup, struct call *c)
@@ -149,13 +227,15 @@ static long send_one(struct supervisor *sup, struct call *c, uint64_t addr, int 
 
 	if (rc)
 		return rc;
-	if (c->obj->kind == OBJ_STREAM && !addr_given(&h))
+	if (c->obj->kind == OBJ_STREAM && !addr_given(&h) && !(flags & PAIR_LOSES))
 		return unconnected(c->obj) ? broken_pipe(c, flags) : CALL_CONTINUE;
 	m.data = sup->bounce;
 	m.has_addr = addr_given(&h);
 	m.addr_len = MIN(h.msg_namelen, (socklen_t)sizeof(m.addr));
 	if (m.has_addr && (rc = mem_read_addr(sup, c, (uintptr_t)h.msg_name, m.addr_len, &m.addr)))
 		return rc;
+	if (c->obj->kind == OBJ_STREAM)
+		return stream_send(sup, c, iov, h.msg_iovlen, flags);
 	if (h.msg_controllen > sizeof(m.control))
 		return -ENOBUFS;
 	m.control_len = h.msg_control ? h.msg_controllen : 0;
@@ -167,7 +247,7 @@ static long send_one(struct supervisor *sup, struct call *c, uint64_t addr, int 
 	if (n < 0)
 		return n;
 	m.len = (size_t)n;
-	return message_send(sup, c, &m, flags);
+	return dgram_send(sup, c, &m, flags);
 }
 
 static size_t total_len(const struct iovec *iov, size_t n)
@@ -239,20 +319,21 @@ long sys_recvmsg(struct supervisor *sup, struct call *c)
 	return receive_one(sup, c, c->req.data.args[1], (int)c->req.data.args[2]);
 }
 
-/* Both *mmsg calls: as many as go without waiting; the first alone may wait. */
+/* Both *mmsg calls: as many as go without waiting; the first alone may wait.  A stream's message that goes in part is the last. */
 static long many(struct supervisor *sup, struct call *c, long (*one)(struct supervisor *, struct call *, uint64_t, int), int flags)
 {
 	uint64_t vec = c->req.data.args[1];
 	unsigned n = MIN((unsigned)c->req.data.args[2], IOV_MAX_KERNEL), i;
 	long result = 0;
 
-	if (c->obj->kind == OBJ_STREAM)
+	if (c->obj->kind == OBJ_STREAM && (one != send_one || !(flags & PAIR_LOSES)))
 		return CALL_CONTINUE;
 	for (i = 0; i < n; i++) {
 		uint64_t at = vec + i * sizeof(struct mmsghdr);
 		result = one(sup, c, at, i ? flags | MSG_DONTWAIT : flags);
 		if (result < 0)
 			break;
+		c->done = 0; /* the next message begins with its first byte */
 		unsigned len = (unsigned)result;
 		int rc = mem_write(sup, c, at + offsetof(struct mmsghdr, msg_len), &len, sizeof(len));
 		if (rc) {

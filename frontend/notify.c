@@ -152,6 +152,7 @@ static int hold(struct supervisor *sup, struct call *c)
 	h->status_fd = -1;
 	h->deadline_ns = c->timeout_ns ? sup->now_ns + c->timeout_ns : XMIT_NEVER;
 	h->timeout_error = c->timeout_error;
+	h->done = c->done;
 	if (list_empty(&sup->held))
 		sup->next_signal_look_ns = sup->now_ns;
 	list_add_tail(&h->all_node, &sup->held);
@@ -159,19 +160,26 @@ static int hold(struct supervisor *sup, struct call *c)
 	return 0;
 }
 
-/* The call ends unfinished, by a signal or its time-out. */
+/* The call ends unfinished: what it has done counts, not what stopped it. */
+static void end_held(struct supervisor *sup, struct held *h, long error)
+{
+	respond(sup, h->req.id, h->done ? (long)h->done : error);
+	held_free(h);
+}
+
+/* By a signal or its time-out. */
 static void send_away(struct supervisor *sup, struct held *h, long error)
 {
 	if (h->req.data.nr == SYS_connect && h->obj)
 		connect_left(sup, h->obj);
-	respond(sup, h->req.id, error);
-	held_free(h);
+	end_held(sup, h, error);
 }
 
 /* It goes on waiting; for another object if its descriptor has become another one meanwhile. */
 static void hold_on(struct call *c)
 {
 	c->held->obj = c->obj;
+	c->held->done = c->done;
 	list_add_tail(&c->held->wait_node, &c->obj->waiters);
 }
 
@@ -202,7 +210,7 @@ static void run_call(struct supervisor *sup, struct call *c)
 		result = rc;
 	}
 	if (result != CALL_DONE)
-		respond(sup, c->req.id, result);
+		respond(sup, c->req.id, result < 0 && c->done ? (long)c->done : result);
 	if (c->held)
 		held_free(c->held);
 }
@@ -210,7 +218,7 @@ static void run_call(struct supervisor *sup, struct call *c)
 /* h leaves its object's list while it runs: whoever ends the object must not end it too. */
 static void repeat(struct supervisor *sup, struct held *h)
 {
-	struct call c = { .req = h->req, .held = h };
+	struct call c = { .req = h->req, .held = h, .done = h->done };
 
 	list_del_init(&h->wait_node);
 	if (!notify_valid(sup, &c))
@@ -233,17 +241,14 @@ void held_retry(struct supervisor *sup, struct object *o)
 			repeat(sup, h);
 			continue;
 		}
-		respond(sup, h->req.id, -EBADF);
-		held_free(h);
+		end_held(sup, h, -EBADF);
 	}
 }
 
 void held_fail(struct supervisor *sup, struct object *o, int error)
 {
 	while (!list_empty(&o->waiters)) {
-		struct held *h = list_first_entry(&o->waiters, struct held, wait_node);
-		respond(sup, h->req.id, -error);
-		held_free(h);
+		end_held(sup, list_first_entry(&o->waiters, struct held, wait_node), -error);
 	}
 }
 

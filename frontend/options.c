@@ -144,8 +144,7 @@ long sys_setsockopt(struct supervisor *sup, struct call *c)
 	return 0;
 }
 
-/* SO_ERROR: what the program is owed, once. */
-static int take_error(struct supervisor *sup, struct call *c)
+int take_error(struct supervisor *sup, struct call *c)
 {
 	struct object *o = c->obj;
 	int own = 0, err = 0;
@@ -256,9 +255,7 @@ static long list_interfaces(struct supervisor *sup, struct call *c)
 
 	if (rc)
 		return rc;
-	if (user.ifc_len < 0)
-		return -EINVAL;
-	own.ifc_len = MIN(user.ifc_len, (int)BOUNCE_BYTES);
+	own.ifc_len = MIN(MAX(user.ifc_len, 0), (int)BOUNCE_BYTES); /* without a buffer it is asked for: Java leaves any number there */
 	own.ifc_buf = user.ifc_buf ? (char *)sup->bounce : NULL;
 	if (xmit_ioctl(sup->net, sup->info_fd, SIOCGIFCONF, &own) < 0)
 		return -errno;

@@ -53,23 +53,11 @@ void stream_end_ready(struct supervisor *sup, struct source *src, uint32_t event
 {
 	struct object *o = container_of(src, struct object, src);
 
-	if (o->gone)
-		return;
-	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) {
-		if (!o->in_ready)
-			o->seen_ns = sup->now_ns;
-		o->in_ready = true;
-	}
+	if (!o->in_ready)
+		o->seen_ns = sup->now_ns;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLPRI))
 		o->odd = true;
-	if (events & EPOLLHUP)
-		o->hup = true;
-	if (events & EPOLLOUT)
-		o->down_blocked = false;
-	if (o->hup)
-		schedule_first(sup, o);
-	else
-		schedule(sup, o);
+	end_changed(sup, o, events);
 }
 
 void stream_stack_event(xmit_net *net, int fd, uint32_t events, void *ctx)
@@ -139,6 +127,7 @@ static void look_for_reset(struct object *o)
 static bool pump_up(struct supervisor *sup, struct object *o, bool *more)
 {
 	size_t budget = ROUND_BYTES;
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (o->hup ? MSG_MORE : 0); /* closed already: the FIN goes with the last of its bytes */
 
 	if (o->up_done) {
 		look_for_reset(o);
@@ -147,7 +136,7 @@ static bool pump_up(struct supervisor *sup, struct object *o, bool *more)
 	if (unlikely(o->trace_cookie && o->in_ready))
 		note_placeholder_time(sup, o);
 	while (o->in_ready && !o->up_blocked && budget) {
-		ssize_t n = xmit_send_fill(sup->net, o->sfd, fill_from_placeholder, o, budget, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = xmit_send_fill(sup->net, o->sfd, fill_from_placeholder, o, budget, flags);
 		if (n > 0) {
 			budget -= MIN((size_t)n, budget);
 			o->up_bytes += (uint32_t)n;
@@ -228,7 +217,7 @@ static void keep_names(struct supervisor *sup, struct object *o)
 
 void stream_dead(struct supervisor *sup, struct object *o)
 {
-	object_close_end(sup, o);
+	object_close_end(o);
 	o->sfd = -1;
 	o->state = ST_DEAD;
 	o->trace_cookie = 0;
@@ -332,7 +321,7 @@ void stream_pump(struct supervisor *sup, struct object *o)
 
 	if (!pump_up(sup, o, &more))
 		return;
-	if (o->in_reset || (o->up_done && o->hup)) {
+	if (o->in_reset || (o->up_done && o->hup) || (o->hup && o->linger0 && o->up_blocked)) { /* the last: what is unsent is not to go */
 		stream_closed(sup, o);
 		return;
 	}
@@ -442,6 +431,6 @@ void walk_check(struct supervisor *sup)
 		return;
 	}
 	sup->walk_text = text;
-	if (!sup->config->trace_stays)
+	if (!sup->config->trace)
 		xmit_trace_stop(sup->net);
 }

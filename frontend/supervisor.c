@@ -26,6 +26,10 @@
 #include <unistd.h>
 #include "xmit/trace.h"
 
+/*
+ * How long connections that the command closed may go on sending.  It is the same when the device is gone: to TCP that is silence, which on a link that
+ * is down for a moment ends, and no public call tells the one from the other.  It costs these seconds once, at the end, and only with bytes unsent.
+ */
 #define LINGER_NS (5 * NSEC_PER_SEC)
 #define SIGNAL_LOOK_NS (20 * NSEC_PER_MSEC)
 #define CLOSING_LOOK_NS (10 * NSEC_PER_MSEC)
@@ -69,12 +73,28 @@ void schedule(struct supervisor *sup, struct object *o)
 }
 
 /* A close goes before what was written to other sockets after it. */
-void schedule_first(struct supervisor *sup, struct object *o)
+static void schedule_first(struct supervisor *sup, struct object *o)
 {
 	if (o->gone)
 		return;
 	list_del_init(&o->work_node);
 	list_add(&o->work_node, &sup->work);
+}
+
+void end_changed(struct supervisor *sup, struct object *o, uint32_t events)
+{
+	if (o->gone)
+		return;
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+		o->in_ready = true;
+	if (events & EPOLLHUP)
+		o->hup = true;
+	if (events & EPOLLOUT)
+		o->down_blocked = false;
+	if (o->hup)
+		schedule_first(sup, o);
+	else
+		schedule(sup, o);
 }
 
 static void pump(struct supervisor *sup, struct object *o)
@@ -174,6 +194,8 @@ static uint64_t next_look(const struct supervisor *sup)
 		t = MIN(t, sup->next_walk_ns);
 	if (!list_empty(&sup->named))
 		t = MIN(t, sup->next_sweep_ns);
+	if (sup->trace)
+		t = MIN(t, trace_out_next_look(sup));
 	return t;
 }
 
@@ -221,6 +243,8 @@ static void round_once(struct supervisor *sup)
 	}
 	look_around(sup);
 	sync_device_fds(sup);
+	if (sup->trace)
+		trace_out_round(sup);
 	wait_for_events(sup, more > 0);
 }
 
@@ -373,11 +397,15 @@ int frontend_run(const struct frontend_config *config, struct frontend_result *r
 	if (rc < 0)
 		goto out;
 	raise_fd_limit();
+	if (config->trace && trace_out_open(sup) < 0)
+		warn_once(&(bool){ false }, "out of memory: the trace is printed at the end only");
 	while (!sup->command_gone)
 		round_once(sup);
 	finish(sup);
 	result->wait_status = sup->wait_status;
 	result->walk = sup->walk_text;
+	if (sup->trace)
+		result->trace_next = trace_out_close(sup);
 out:
 	supervisor_close(sup);
 	return rc;

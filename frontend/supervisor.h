@@ -29,7 +29,7 @@
 #define BOUNCE_BYTES (128u << 10)  /* scratch memory of the supervisor, twice: for a call, for pumping; each holds any datagram */
 #define ROUND_BYTES (256u << 10)   /* moved in one direction of one connection before the others have their turn */
 #define SNDBUF_TO_PROGRAM (1 << 20)
-#define SNDBUF_FROM_PROGRAM (256 << 10)
+#define SNDBUF_FROM_PROGRAM (512 << 10)
 #define DEAD_KEPT 512u             /* closed connections that may still be asked for their names and error */
 #define OFFERED_MAX 16u            /* accepted by the stack, not yet by the program, per listener; the rest waits in the stack */
 #define ORIGINS_MAX 4096u          /* datagrams whose sender is remembered: more than the pair's buffer can hold */
@@ -37,6 +37,7 @@
 #define NSEC_PER_MSEC UINT64_C(1000000)
 
 struct supervisor;
+struct trace_out;
 
 /* Something that epoll reports. */
 struct source {
@@ -129,6 +130,7 @@ struct call {
 	struct held *held;             /* not NULL: this is a repetition of a call that was held */
 	uint64_t timeout_ns;           /* with CALL_HOLD: how long at most; 0: no limit */
 	int timeout_error;             /* and the errno when that is over */
+	size_t done;                   /* bytes that the call has sent already: its result, if it ends before all are */
 };
 
 /* A call that waits for its object. */
@@ -138,6 +140,7 @@ struct held {
 	struct object *obj;
 	uint64_t deadline_ns;          /* XMIT_NEVER: none */
 	int timeout_error;
+	size_t done;                   /* as in struct call */
 	unsigned looks;                /* for signals, so far */
 	int status_fd;                 /* /proc/TID/status, opened at the first look for signals; -1 */
 };
@@ -181,6 +184,7 @@ struct supervisor {
 	uint64_t walk_cookie;          /* the connection whose walk is wanted; 0: none yet */
 	unsigned walk_tries;
 	char *walk_text;
+	struct trace_out *trace;       /* NULL: not wanted */
 	uint32_t nl_next_pid;
 	pid_t command;                 /* the command's process; 0 once it was reaped */
 	int wait_status;
@@ -192,7 +196,7 @@ uint64_t monotonic_ns(void);
 int source_add(struct supervisor *sup, int fd, uint32_t events, struct source *src);
 void source_del(struct supervisor *sup, int fd);
 void schedule(struct supervisor *sup, struct object *o); /* pump() and its waiters run soon */
-void schedule_first(struct supervisor *sup, struct object *o);
+void end_changed(struct supervisor *sup, struct object *o, uint32_t events); /* epoll told this of its end */
 void warn_once(bool *done, const char *text);
 
 /* notify.c */
@@ -240,7 +244,7 @@ socklen_t abstract_name(const struct supervisor *sup, char what, uint64_t serial
 uint64_t abstract_serial(const struct supervisor *sup, char what, const struct sockaddr_un *un, socklen_t len); /* 0: not ours */
 int placeholder_new(struct supervisor *sup, struct object *o, int flags); /* a named stream placeholder, or -errno */
 bool placeholder_alive(struct supervisor *sup, struct object *o);
-void object_close_end(struct supervisor *sup, struct object *o);
+void object_close_end(struct object *o);
 void sweep_named(struct supervisor *sup, bool listeners_only); /* frees objects whose placeholder was closed */
 void set_sndbuf(int fd, int bytes);
 
@@ -275,6 +279,7 @@ long sys_getsockname(struct supervisor *sup, struct call *c);
 long sys_getpeername(struct supervisor *sup, struct call *c);
 long sys_setsockopt(struct supervisor *sup, struct call *c);
 long sys_getsockopt(struct supervisor *sup, struct call *c);
+int take_error(struct supervisor *sup, struct call *c); /* SO_ERROR: what the program is owed (errno or 0), once */
 long sys_ioctl(struct supervisor *sup, struct call *c);
 
 /* message.c: one message, in our memory */
@@ -288,7 +293,6 @@ struct message {
 	unsigned char control[1024];
 	int flags;                     /* result: MSG_TRUNC, MSG_CTRUNC */
 };
-long message_send(struct supervisor *sup, struct call *c, struct message *m, int flags);
 /* Receives into m (at most `size` bytes of data): the length as the call returns it, or -errno, or CALL_HOLD. */
 long message_recv(struct supervisor *sup, struct call *c, struct message *m, size_t size, int flags);
 
@@ -313,6 +317,12 @@ long netlink_getsockname(struct supervisor *sup, struct call *c);
 int launch(struct supervisor *sup, char *const *argv, struct frontend_result *result, char *why, size_t why_len);
 void launch_signals_ready(struct supervisor *sup, struct source *src, uint32_t events);
 void launch_restore_signals(void);
+
+/* trace_out.c */
+int trace_out_open(struct supervisor *sup); /* 0 or -errno */
+void trace_out_round(struct supervisor *sup);
+uint64_t trace_out_next_look(const struct supervisor *sup); /* XMIT_NEVER: all is written */
+uint64_t trace_out_close(struct supervisor *sup); /* the number of the first record that is not written */
 
 /* filter.c */
 struct sock_filter;

@@ -44,6 +44,7 @@ struct run_device {
 	pid_t passt;                      /* 0: not started */
 	struct cidr addr;
 	struct in_addr gateway;
+	uint32_t window;                  /* most to be advertised, bytes; 0: no limit */
 };
 
 int cmd_run(int argc, char **argv);
@@ -64,5 +65,7 @@ int run_open_device(xmit_net *net, const struct run_options *o, struct run_devic
 int host_end_up(const char *ifname, const struct cidr *addr, unsigned mtu);
 /* run_passt.c: starts passt; the connected descriptor, or -1 after a message. */
 int passt_start(const struct cidr *addr, struct in_addr gateway, unsigned mtu, pid_t *pid);
+/* The receive window, bytes, that lets passt lose nothing on its socket. */
+uint32_t passt_window(int fd);
 
 #endif

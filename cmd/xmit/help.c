@@ -39,7 +39,7 @@ void help_run(FILE *out)
 	      "\n"
 	      "Seeing the path:\n"
 	      "  --pcap FILE           every frame of eth0 (of lo without --dev), for Wireshark and tcpdump\n"
-	      "  --trace [FILE]        at the end, the newest 262144 hops of packets through the stack, a line each (stderr)\n"
+	      "  --trace [FILE]        every hop of a packet through the stack, a line each, while the command runs (stderr)\n"
 	      "  --walk                at the end, the walk of one data segment: each function it passed, down, out, and the ACK\n"
 	      "  --stats               at the end, all counters and drop reasons that are not zero (stderr)\n"
 	      "\n"

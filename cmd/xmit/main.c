@@ -2,9 +2,11 @@
 /* main.c - the program `xmit`: finds the subcommand.  Each has a file of its own (run.c, help.c). */
 #include "cmd.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -63,10 +65,23 @@ const char *nearest(const char *word, const char *const *list)
 	return found;
 }
 
+/* Where 0, 1 or 2 is closed it must not become a socket of ours, into which messages would go.  For the command it stays closed. */
+static void occupy_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const names[] = { "run", "help", NULL };
 
+	occupy_standard_fds();
 	if (argc < 2) {
 		help_usage(stderr);
 		return EXIT_XMIT;

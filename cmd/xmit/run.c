@@ -5,6 +5,7 @@
 #include "cmd.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,12 +72,14 @@ static FILE *open_trace_file(const struct run_options *o)
 
 static void report(xmit_net *net, const struct run_options *o, const struct frontend_result *r, FILE *trace)
 {
+	uint64_t next = r->trace_next;
+
 	if (o->walk && r->walk)
 		fputs(r->walk, stderr);
 	else if (o->walk)
 		complain("--walk: no data segment of the command was seen whole");
 	if (o->trace)
-		xmit_trace_print(net, trace);
+		xmit_trace_print_from(net, &next, UINT_MAX, trace);
 	if (o->stats)
 		xmit_print_stats(net, stderr);
 }
@@ -84,13 +87,14 @@ static void report(xmit_net *net, const struct run_options *o, const struct fron
 static int run_command(xmit_net *net, const struct run_options *o, const struct run_device *d, int *status)
 {
 	struct frontend_config cfg = { .net = net, .argv = o->command, .dev = d->dev, .addr = d->addr.addr, .prefix_len = d->addr.prefix_len,
-				       .gateway = d->gateway, .walk = o->walk, .trace_stays = o->trace };
+				       .gateway = d->gateway, .walk = o->walk };
 	struct frontend_result result;
 	char why[512];
 	FILE *trace = open_trace_file(o);
 
 	if (!trace)
 		return -1;
+	cfg.trace = o->trace ? trace : NULL;
 	int rc = frontend_run(&cfg, &result, why, sizeof(why));
 	if (rc < 0) {
 		complain("%s", why);

@@ -10,7 +10,7 @@
 #include "xmit/control.h"
 #include "xmit/dev.h"
 
-/* passt loses frames that find its socket full, and learns of it after 2 s unless three others follow: so more and smaller ones. */
+/* Frames of a size of which some fit into a window (run_passt.c), and three that follow a lost one tell of it. */
 #define PASST_MTU 9000
 
 static int explain_tun(const struct run_options *o, bool existed)
@@ -82,6 +82,7 @@ static int open_passt(xmit_net *net, const struct run_options *o, struct run_dev
 	int fd = passt_start(&d->addr, d->gateway, mtu, &d->passt);
 	if (fd < 0)
 		return -1;
+	d->window = passt_window(fd);
 	d->dev = xmit_stream_new(net, fd, "eth0", mtu);
 	if (d->dev)
 		return 0;
@@ -90,14 +91,30 @@ static int open_passt(xmit_net *net, const struct run_options *o, struct run_dev
 	return -1;
 }
 
+/* The route to the network of our address, which came with the address, gets the window too. */
+static int limit_window(xmit_net *net, const struct run_device *d)
+{
+	uint32_t mask = d->addr.prefix_len ? ~UINT32_C(0) << (32 - d->addr.prefix_len) : 0;
+	struct xmit_route r = { .size = sizeof(r), .dst = { htonl(ntohl(d->addr.addr.s_addr) & mask) }, .prefix_len = d->addr.prefix_len,
+				.dev = d->dev };
+
+	if (xmit_route_del(net, &r) < 0)
+		return -1;
+	r.prefsrc = d->addr.addr;
+	r.window = d->window;
+	return xmit_route_add(net, &r);
+}
+
 static int set_up(xmit_net *net, struct run_device *d)
 {
-	struct xmit_route r = { .size = sizeof(r), .gateway = d->gateway, .dev = d->dev };
+	struct xmit_route r = { .size = sizeof(r), .gateway = d->gateway, .dev = d->dev, .window = d->window };
 
 	if (xmit_dev_up(d->dev) < 0)
 		return complain("cannot bring the device up: %s", strerror(errno));
 	if (xmit_addr_add(d->dev, d->addr.addr, d->addr.prefix_len) < 0)
 		return complain("cannot give the device its address: %s", strerror(errno));
+	if (d->window && limit_window(net, d) < 0)
+		return complain("cannot limit the receive window: %s", strerror(errno));
 	if (d->gateway.s_addr && xmit_route_add(net, &r) < 0)
 		return complain("cannot add the default route: %s", strerror(errno));
 	return 0;

@@ -5,6 +5,11 @@
  * passt runs as our child in the foreground and speaks QEMU's stream framing over one end of a socket pair that it inherits (--fd); so
  * there is no socket file to find or to leave behind, and it ends when we do.  It is told the addresses that the stack uses, hence no
  * DHCP is needed.  What it says goes to a memory file, shown only if it ends at once.
+ *
+ * passt sends as much as our receive windows allow at once, without waiting; what the socket has no room for is lost.  If those were the
+ * last bytes of a window, nothing follows that would tell of it, and passt repeats them after 2 seconds.  The room is net.core.wmem_max's
+ * affair unless we are root, with Debian's default 416 KB.  So the windows are kept small (passt_window): four connections that
+ * receive at full speed fit into the socket with its overhead; with more of them that happens yet.
  */
 #include "cmd.h"
 
@@ -25,6 +30,9 @@
 #define EARLY_END_MS 100
 #define PASST_FD 3
 #define SOCKET_BYTES (4 << 20)
+#define WINDOWS 8u /* in the socket; half of it may be overhead */
+#define LEAST_WINDOW 16384u
+#define UNSCALED 65535u
 
 __attribute__((noreturn)) static void exec_passt(int fd, int log, const struct cidr *addr, struct in_addr gateway, unsigned mtu)
 {
@@ -74,12 +82,29 @@ static bool still_runs(pid_t pid, int *status)
 	return n <= 0 || waitpid(pid, status, 0) != pid;
 }
 
-/* As much of it as net.core.wmem_max allows. */
+/* As much of it as net.core.wmem_max allows, or all for root. */
 static void give_room(int fd)
 {
 	int bytes = SOCKET_BYTES;
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+uint32_t passt_window(int fd)
+{
+	int bytes = 0;
+	uint32_t share, window = UNSCALED;
+	socklen_t len = sizeof(bytes);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &len) < 0) /* both ends have the same */
+		return UNSCALED;
+	share = (uint32_t)bytes / WINDOWS;
+	if (share <= UNSCALED)
+		return share < LEAST_WINDOW ? LEAST_WINDOW : share;
+	while (window <= share / 2) /* whole powers: auto-tuning grows a window up to what its scale allows */
+		window *= 2;
+	return window;
 }
 
 int passt_start(const struct cidr *addr, struct in_addr gateway, unsigned mtu, pid_t *pid)

@@ -54,6 +54,8 @@ const char *trace_point_id(unsigned point);  /* "T9" */
 char trace_point_direction(unsigned point);  /* D, U, C or E */
 /* Prints all records kept, one line each: time, cookie, range, id, function, length. */
 void trace_print_all(struct net *net, FILE *out);
+/* At most max of them from record *next on, which is moved on; those missing there are counted in a line of their own.  Lines of records. */
+unsigned trace_print_from(struct net *net, uint64_t *next, unsigned max, FILE *out);
 /*
  * Prints the walk of one segment of socket `cookie`: from the user's call down to transmit completion and the ACK coming back,
  * layer by layer.  Takes the first data segment whose whole walk is in the ring at or after stream offset `from`.  Returns the

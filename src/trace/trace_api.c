@@ -19,6 +19,7 @@ int xmit_trace_start(xmit_net *net, unsigned order)
 
 void xmit_trace_stop(xmit_net *net) { trace_stop(net); }
 void xmit_trace_print(xmit_net *net, FILE *out) { trace_print_all(net, out); }
+unsigned xmit_trace_print_from(xmit_net *net, uint64_t *next, unsigned max, FILE *out) { return trace_print_from(net, next, max, out); }
 int xmit_trace_walk(xmit_net *net, uint64_t cookie, uint32_t from, FILE *out) { return trace_print_walk(net, cookie, from, out); }
 
 void xmit_trace_outside(xmit_net *net, uint64_t cookie, uint32_t seq, uint32_t len, uint64_t ns)

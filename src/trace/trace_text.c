@@ -35,19 +35,30 @@ struct walk {
 static const struct trace_record *at(const struct trace *t, uint64_t i) { return &t->ring[i & t->ring_mask]; }
 static uint64_t oldest(const struct trace *t) { return t->head > t->ring_mask ? t->head - t->ring_mask - 1 : 0; }
 
-void trace_print_all(struct net *net, FILE *out)
+unsigned trace_print_from(struct net *net, uint64_t *next, unsigned max, FILE *out)
 {
 	const struct trace *t = &net->trace;
+	unsigned n = 0;
 
 	if (!t->ring)
-		return;
-	if (oldest(t))
-		fprintf(out, "(%" PRIu64 " older records were overwritten)\n", oldest(t));
-	for (uint64_t i = oldest(t); i < t->head; i++) {
-		const struct trace_record *r = at(t, i);
+		return 0;
+	if (*next < oldest(t)) {
+		fprintf(out, "(%" PRIu64 " older records were overwritten)\n", oldest(t) - *next);
+		*next = oldest(t);
+	}
+	for (; *next < t->head && n < max; ++*next, n++) {
+		const struct trace_record *r = at(t, *next);
 		fprintf(out, "%" PRIu64 " cookie=%" PRIu64 " rx=%" PRIu32 " %" PRIu32 "-%" PRIu32 " %-4s %s %" PRIu32 "\n", r->time_ns, r->cookie,
 			r->rx_id, r->seq, r->end_seq, trace_point_id(r->point), trace_point_name(r->point), r->len);
 	}
+	return n;
+}
+
+void trace_print_all(struct net *net, FILE *out)
+{
+	uint64_t next = 0;
+
+	trace_print_from(net, &next, UINT32_MAX, out);
 }
 
 static bool overlaps(const struct trace_record *r, struct range x)

@@ -300,7 +300,7 @@ class World:
     def nginx_conf(self, name, port, workers=1):
         """An nginx that serves data/ and takes uploads by PUT under /up/."""
         home = self.work / name
-        (home / "logs").mkdir(parents=True)
+        (home / "logs").mkdir(parents=True, exist_ok=True)
         (self.work / "data").mkdir(exist_ok=True)
         (self.work / "up").mkdir(exist_ok=True)
         conf = home / "conf"

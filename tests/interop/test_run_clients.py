@@ -4,6 +4,7 @@
 
     curl, wget, python3, busybox, nc, dig (stack, 198.18.0.2)  ->  nginx, dnsmasq, nc (kernel, 198.18.0.1)
 """
+import signal
 import socket
 import subprocess
 
@@ -165,6 +166,38 @@ while block := s.recv(65536):
     data += block
 print(hashlib.sha256(data.split(b"\\r\\n\\r\\n", 1)[1]).hexdigest())
 """
+
+
+CLOSES = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+s.sendall(b'begun')
+sys.stdin.readline()
+s.sendall(b'x' * 3000)
+s.close()
+print('closed', flush=True)
+"""
+
+
+@case("bytes with a close behind them: the last segment has the FIN, on its own goes none", needs=["tcpdump"], only_xmit=True)
+def close_behind_bytes(world):
+    with socket.create_server((PEER, 0)) as l:
+        p = world.start_over("python3", "-c", CLOSES, PEER, l.getsockname()[1], options=["--pcap", "close.pcap"], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)
+        c, _ = l.accept()
+        with c:
+            expect(c.recv(5, socket.MSG_WAITALL) == b"begun", "it did not begin")
+            p.send_signal(signal.SIGSTOP)  # so that it sees both at once
+            try:
+                p.stdin.write("\n")
+                p.stdin.flush()
+                expect(p.stdout.readline() == "closed\n", "the program did not close")
+            finally:
+                p.send_signal(signal.SIGCONT)
+            expect(len(c.recv(10000, socket.MSG_WAITALL)) == 3000, "bytes are missing")
+        expect(p.wait(10) == 0, f"xmit ended with {p.returncode}")
+    fins = [line for line in world.sh("tcpdump", "-r", "close.pcap", "-nn", "src", OURS).stdout.splitlines() if "Flags [F" in line]
+    expect(len(fins) == 1 and "length 0" not in fins[0], f"FINs: {fins}")
 
 
 @case("an AF_INET6 socket to a v4-mapped address")

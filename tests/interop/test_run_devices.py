@@ -200,6 +200,13 @@ def rootless_lo(world):
 
 def far_side(world):
     """A namespace behind a veth with an nginx, reached by the kernel alone; 198.18.4.2 is also the default gateway."""
+    if not os.path.exists("/run/netns/far"):
+        make_far_side(world)
+    p = world.start("ip", "netns", "exec", "far", *world.nginx_conf("nginx-far", 80))
+    world.listens(80, "198.18.4.2", p)
+
+
+def make_far_side(world):
     os.makedirs("/run/netns", exist_ok=True)
     mount("tmpfs", "/run/netns", "tmpfs")
     world.sh("ip", "netns", "add", "far")
@@ -209,8 +216,6 @@ def far_side(world):
     for words in (("addr", "add", "198.18.4.2/24", "dev", "up1"), ("link", "set", "up1", "up"), ("link", "set", "lo", "up")):
         world.sh("ip", "-n", "far", *words)
     world.sh("ip", "route", "add", "default", "via", "198.18.4.2")
-    p = world.start("ip", "netns", "exec", "far", *world.nginx_conf("nginx-far", 80))
-    world.listens(80, "198.18.4.2", p)
 
 
 @case("--dev passt: an unprivileged curl reaches a server on the kernel's side", needs=["passt", "curl", "setpriv"], only_xmit=True)
@@ -223,6 +228,21 @@ def passt(world):
     r = as_nobody(world, "xmit", "run", "--dev", "passt", "--addr", "192.0.2.9/24", "--", "python3", "-c",
                   "import socket; print(socket.create_connection(('198.18.4.2', 80)).getsockname()[0])")
     expect(r.stdout == "192.0.2.9\n", f"with --addr the program's address is {r.stdout}")
+
+
+@case("--dev passt: windows that its socket has room for, so that nothing is lost", needs=["passt", "curl", "setpriv"], only_xmit=True)
+def passt_window(world):
+    far_side(world)
+    try:
+        room = 2 * min(int(open("/proc/sys/net/core/wmem_max").read()), 4 << 20)
+    except OSError:
+        room = 2 * (4 << 20)
+    r = as_nobody(world, "xmit", "run", "--dev", "passt", "--", "python3", "-c", "import socket\nfor host in ('198.18.4.2', '10.0.2.2'):\n"
+                  "  print(socket.create_connection((host, 80)).getsockopt(6, socket.TCP_INFO, 8)[6] >> 4)")
+    most = [65535 << int(scale) for scale in r.stdout.split()]
+    expect(len(most) == 2 and max(most) <= max(room // 8, 65535), f"the windows may grow to {most}, passt's socket holds {room}")
+    r = as_nobody(world, "xmit", "run", "--dev", "passt", "--stats", "--", "curl", "-sS", "-f", "-o", "got", "http://198.18.4.2/middle")
+    expect("TCPOFOQueue" not in r.stderr, f"segments were lost between passt and the stack: {r.stderr}")
 
 
 @case("--dev passt: the message when passt is not there", needs=["setpriv"], only_xmit=True)

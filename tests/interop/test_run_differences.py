@@ -20,7 +20,7 @@ import struct
 import subprocess
 import time
 
-from harness import OURS, PEER, ROOT, Skip, case, expect, main, mount, tail
+from harness import OURS, PEER, ROOT, Skip, case, expect, main, mount, sha256, tail
 
 DOC = ROOT / "doc" / "frontend.md"
 TEST = "interop_run_differences"
@@ -144,6 +144,19 @@ class Peer:
         except socket.timeout:
             pass
         return got >= n
+
+    def ended(self, seconds):
+        """True: the connection is reset within so many seconds, whatever is unread."""
+        p = select.poll()
+        p.register(self.accept(), 0)
+        return bool(p.poll(seconds * 1000))
+
+    def digest(self, n):
+        """Of the next n bytes."""
+        got = b""
+        while len(got) < n and (block := self.accept().recv(n - len(got))):
+            got += block
+        return sha256(got)
 
     def urgent_byte(self):
         """What has come as urgent data, within a second."""

@@ -69,6 +69,78 @@ def trace(world):
     expect(" tcp_write_xmit " in said, "--trace alone does not write to stderr")
 
 
+TALKS = """
+import socket, sys
+s = socket.create_connection(('%s', int(sys.argv[1])))
+s.sendall(b'x')
+s.recv(1)
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.connect(s.getpeername())
+for i in range(int(sys.argv[2])):
+    u.send(b'datagram')
+s.sendall(b'x')
+s.recv(1)
+print('sent', flush=True)
+sys.stdin.read()
+""" % PEER
+
+
+def talk(listener):
+    """The other end of TALKS, whose datagrams find a socket that nobody reads; until the connection ends."""
+    c, _ = listener.accept()
+    with c, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+        u.bind(listener.getsockname())
+        while c.recv(1):
+            c.sendall(b"y")
+
+
+@case("--trace: written while the command runs, the rest after SIGTERM", only_xmit=True)
+def trace_live(world):
+    with socket.create_server((PEER, 0)) as l:
+        peer = Task(talk, l)
+        live = world.work / "live"
+        p = world.start_over("python3", "-c", TALKS, l.getsockname()[1], 10, options=["--trace", live], stdin=subprocess.PIPE)
+        world.says(p, "sent")
+        wait_for(lambda: live.read_text().count(" udp_sendmsg ") == 10 and live.read_text().count(" tcp_sendmsg ") == 2, 5,
+                 "the hops of a running command in the file")
+        before = live.read_text()
+        world.stop(p)
+        expect(p.returncode == -signal.SIGTERM, f"xmit ended with {p.returncode}")
+        peer.join_result(5, "the connection's end")
+    text = live.read_text()
+    expect(text.startswith(before) and text.endswith("\n") and " tcp_transmit_skb " in text[len(before):], "the FIN is not in the trace")
+    expect("overwritten" not in text, "records were lost although the file took all")
+
+
+@case("--trace: a reader that does not read stops nothing, and what it missed is counted", only_xmit=True)
+def trace_unread(world):
+    with socket.create_server((PEER, 0)) as l:
+        peer = Task(talk, l)
+        p = world.start_over("python3", "-c", TALKS, l.getsockname()[1], 40000, options=["--trace"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+        expect(p.stdout.readline() == "sent\n", "the program waits for the reader of the trace")
+        said = p.communicate("", timeout=30)[1]
+        peer.join_result(5, "the connection's end")
+    records = len(re.findall(r"^\d+ cookie=", said, re.M))
+    lost = [int(n) for n in re.findall(r"^\((\d+) older records were overwritten\)$", said, re.M)]
+    expect(records + len(lost) == len(said.splitlines()), "lines of the trace are torn")
+    expect(records >= 1 << 18 and lost and sum(lost) > 0, f"{records} records, lost: {lost}")
+
+
+@case("--trace: a reader that goes away ends the trace, not the command", only_xmit=True)
+def trace_reader_gone(world):
+    with socket.create_server((PEER, 0)) as l:
+        peer = Task(talk, l)
+        r, w = os.pipe()
+        p = world.start_over("python3", "-c", TALKS, l.getsockname()[1], 100, options=["--trace=/dev/fd/%d" % w], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=[w])
+        os.close(w)
+        os.close(r)
+        expect(p.stdout.readline() == "sent\n", "the program ended with the reader of the trace")
+        expect(p.communicate("", timeout=10)[1] == "" and p.returncode == 0, f"xmit ended with {p.returncode}")
+        peer.join_result(5, "the connection's end")
+
+
 @case("--walk: the walk of one data segment", needs=["curl"], only_xmit=True)
 def walk(world):
     said = fetch(world, "--walk").stderr
@@ -220,6 +292,106 @@ def signal_in_call(world):
             "for call in (l.accept, lambda: socket.create_connection(('198.18.0.99', 1)), lambda: u.recvfrom(1)):\n"
             "    signal.setitimer(signal.ITIMER_REAL, 0.1)\n    try:\n        call()\n    except Alarm:\n        print('alarm')\n")
     expect(world.over("python3", "-uc", text, seconds=10).stdout == "alarm\n" * 3, "not all three calls were interrupted")
+
+
+@case("standard descriptors that are closed stay so for the command, and are none of xmit's sockets", only_xmit=True)
+def closed_standard_fds(world):
+    text = "import os\nopened = [n for n in range(3) if os.path.exists(f'/proc/self/fd/{n}')]\nopen('opened', 'w').write(f'{opened}.')\n" \
+           "import time; time.sleep(60)"
+    words = [*world.xmit("--stats"), "python3", "-c", text]
+    p = world.start("sh", "-c", 'exec "$@" <&- 2>&-', "sh", *words)
+    opened = world.work / "opened"
+    wait_for(lambda: opened.exists() and opened.read_text().endswith("."), 10, "the program has looked")
+    expect(opened.read_text() == "[1].", f"of 0, 1 and 2 the program has {opened.read_text()}")
+    links = [os.readlink(f"/proc/{p.pid}/fd/{n}") for n in (0, 2)]
+    expect(links == ["/dev/null"] * 2, f"for 0 and 2 xmit has {links}")
+
+
+MANY = """
+import os, signal, socket, sys
+peer = (sys.argv[1], int(sys.argv[2]))
+def all_kinds(n):
+    connected = [socket.create_connection(peer) for i in range(n)]
+    datagram = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for i in range(n)]
+    fresh = [socket.socket() for i in range(n)]
+    listening = [socket.create_server(('127.0.0.1', 0)) for i in range(n // 3 + 1)]
+    pending = [socket.socket() for i in range(20)]
+    for i, s in enumerate(pending):
+        s.setblocking(False)
+        s.connect_ex(('127.0.0.1', listening[0].getsockname()[1]) if i % 2 else (sys.argv[3], 9))
+    return connected, datagram, fresh, listening, pending
+print('begun', flush=True)
+sys.stdin.readline()
+for round in range(2):
+    held = all_kinds(300)
+    print('full', flush=True)
+    sys.stdin.readline()
+    del held
+children = []
+for i in range(60):
+    if not (pid := os.fork()):
+        held = all_kinds(3)
+        os.write(1, b'+')
+        held[3][0].close()  # to which some are connecting
+        held[3][1].accept()  # for ever
+    children.append(pid)
+sys.stdin.readline()
+for pid in children:
+    os.kill(pid, signal.SIGKILL)
+for pid in children:
+    os.waitpid(pid, 0)
+print('ended', flush=True)
+sys.stdin.readline()
+"""
+
+
+def sockets_of(p):
+    """How many sockets a process has."""
+    n = 0
+    for fd in os.listdir(f"/proc/{p.pid}/fd"):
+        try:
+            n += os.readlink(f"/proc/{p.pid}/fd/{fd}").startswith("socket:")
+        except OSError:
+            pass
+    return n
+
+
+def keep_accepting(listener):
+    kept = []
+    try:
+        while True:
+            kept.append(listener.accept()[0])
+    except OSError:
+        pass
+
+
+@case("many sockets, many processes killed: none of xmit's sockets and processes is left over", only_xmit=True)
+def many(world):
+    with socket.create_server((PEER, 0), backlog=1000) as l:
+        Task(keep_accepting, l)
+        p = world.start_over("python3", "-c", MANY, PEER, l.getsockname()[1], OURS.rsplit(".", 1)[0] + ".77", stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True, bufsize=1)
+
+        def go_on(word):
+            said = p.stdout.readline()
+            expect(said.strip() == word, f"instead of '{word}' the program said '{said}', xmit: {p.poll()}")
+
+        go_on("begun")
+        before = sockets_of(p)
+        p.stdin.write("\n")
+        for _ in range(2):
+            go_on("full")
+            expect(sockets_of(p) >= before + 600, "the sockets are not of xmit run")
+            p.stdin.write("\n")
+        expect(p.stdout.read(60) == "+" * 60, "not all children have their sockets")
+        p.stdin.write("\n")
+        go_on("ended")
+        wait_for(lambda: sockets_of(p) <= before, 10, f"xmit has as many sockets as before: {sockets_of(p)}, before {before}")
+        children = world.sh("ps", "-o", "pid=", "--ppid", p.pid, ok=None).stdout.split()
+        expect(len(children) == 1, f"children of xmit: {children}")
+        p.stdin.write("\n")
+        expect(p.wait(10) == 0, f"xmit ended with {p.returncode}")
+        l.shutdown(socket.SHUT_RDWR)
 
 
 @case("xmit ends with the command as soon as all is acknowledged", needs=["curl"], only_xmit=True)

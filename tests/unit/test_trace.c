@@ -96,6 +96,37 @@ static void ring_keeps_the_newest(void **state)
 	test_net_free(tn);
 }
 
+static uint64_t next;
+static int print_from(struct net *net, FILE *out) { return (int)xmit_trace_print_from(net, &next, 100, out); }
+
+static void a_reader_goes_on_where_it_stopped(void **state)
+{
+	struct test_net *tn = test_net_new(0, 1);
+	struct net *net = &tn->net;
+
+	(void)state;
+	next = 0;
+	assert_int_equal(printed(net, print_from), 0); /* never started */
+	assert_int_equal(xmit_trace_start(net, 8), 0);
+	assert_int_equal(printed(net, print_from), 0);
+	for (unsigned i = 0; i < 150; i++)
+		trace_record(net, TP_tcp_sendmsg, 5, i, i + 1, i, 0);
+	assert_int_equal(printed(net, print_from), 100);
+	assert_true(strstr(text, " 0-1 T1   tcp_sendmsg 0\n") != NULL && strstr(text, " 99-100 ") != NULL && !strstr(text, " 100-101 "));
+	assert_int_equal(printed(net, print_from), 50);
+	assert_true(strstr(text, " 100-101 ") != NULL && strstr(text, " 149-150 ") != NULL && !strchr(text, '('));
+	assert_int_equal(printed(net, print_from), 0);
+	for (unsigned i = 150; i < 150 + 256 + 7; i++) /* seven more than are kept */
+		trace_record(net, TP_tcp_sendmsg, 5, i, i + 1, i, 0);
+	assert_int_equal(printed(net, print_from), 100);
+	assert_true(strstr(text, "(7 older records were overwritten)\n") == text);
+	assert_true(strstr(text, " 157-158 ") != NULL && !strstr(text, " 156-157 "));
+	assert_int_equal(next, 257);
+	next = UINT64_MAX;
+	assert_int_equal(printed(net, print_from), 0);
+	test_net_free(tn);
+}
+
 static void packets_get_numbers_and_drops_are_recorded(void **state)
 {
 	struct test_net *tn = test_net_new(0, 1);
@@ -218,6 +249,7 @@ int main(void)
 		cmocka_unit_test(lists_are_whole),
 		cmocka_unit_test(off_records_nothing),
 		cmocka_unit_test(ring_keeps_the_newest),
+		cmocka_unit_test(a_reader_goes_on_where_it_stopped),
 		cmocka_unit_test(packets_get_numbers_and_drops_are_recorded),
 		cmocka_unit_test(walk_of_a_segment),
 		cmocka_unit_test(unacknowledged_segments_are_passed_over),

@@ -247,6 +247,14 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 s.close()
 result(ask("read", 1))
 
+# == closed_to_linger_0_unsent
+s = connected()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+s.setblocking(False)
+until(lambda: try_(s.send, bytes(1 << 20)) == "EAGAIN" and not time.sleep(0.1) and try_(s.send, b"x") == "EAGAIN")
+s.close()
+result(ask("ended", 2))
+
 # == half_closed
 s = connected()
 s.send(b"q")
@@ -308,6 +316,17 @@ result(c("connect", s.fileno(), bad, 16), c("bind", s.fileno(), bad, 16), c("set
        c("connect", s.fileno(), bytes(16), -1), try_(s.bind, ("203.0.113.5", 1)), try_(socket.socket, 2, 7),
        try_(socket.socket, 2, 1 | 0x10000), try_(socket.socket, 2, 1, 17))
 
+# == interface_list
+def listed(length, buffer):
+    ifconf = ctypes.create_string_buffer(struct.pack("i4xP", length, ctypes.addressof(buffer) if buffer else 0))
+    done = c("ioctl", s.fileno(), 0x8912, ifconf)
+    return done, struct.unpack("i", ifconf[:4])[0]
+s = udp()
+room = ctypes.create_string_buffer(400)
+total = listed(0, None)[1]
+lengths = [listed(n, None) == (0, total) for n in (-5, 1000)]
+result(total >= 80, lengths, [listed(n, room) for n in (-5, 0, 30, 40, 79)], bytes(room[:16]).strip(b"\0"))
+
 # == udp_messages
 s = udp()
 s.bind((OWN, 0))
@@ -320,6 +339,15 @@ data, control, flags, sender = s.recvmsg(10, 400)
 seen = data, sorted((a, b, len(v)) for a, b, v in control), flags, sender == (PEER, PORT)
 time.sleep(0.1)
 result(*seen, [x[:2] for x in s.recvmsg(10, socket.CMSG_SPACE(16) + 4)[1]][:1], s.recvmsg(3)[::2])
+
+# == udp_shut_for_writing
+s = connected(udp())
+sent = [s.send(b"a"), s.send(b""), s.send(b"b")]
+s.shutdown(socket.SHUT_WR)
+refused = try_(s.send, b"c"), try_(s.sendmsg, [b"c"])
+heard = [ask("hear"), ask("hear"), ask("hear"), ask("hear", 0.3)]
+ask("tell", s.getsockname()[1], b"reply")
+result(sent, refused, heard, s.recv(9))
 
 # == udp_sending
 s = connected(udp())
@@ -367,3 +395,82 @@ result(try_(s.recvfrom, 9)[0])
 # == unreachable
 to = ("203.0.113.1", 9)
 result(try_(udp().connect, to), try_(udp().sendto, b"x", to), try_(tcp().connect, to), try_(udp().sendto, b"x", ("255.255.255.255", 9)))
+
+# == msg_more
+s = connected()
+s.send(b"a", socket.MSG_MORE)
+until(lambda: unsent(s) == 0, 0.1)
+s.send(b"b")
+until(lambda: unsent(s) == 0)
+result(ask("segments"))
+
+# == more_in_order
+s = connected()
+block = bytes(range(256)) * 400
+results = []
+reader = threading.Thread(target=lambda: results.append(ask("digest", 8 * len(block) + 13)))
+reader.start()
+sent = []
+for i in range(4):
+    sent.append(s.send(block[i:] + block[:i]))
+    sent.append(s.send(block[-i:] + block[:-i], socket.MSG_MORE))
+sent.append(s.sendmsg([b"abc", b"", b"defg"], [], socket.MSG_MORE))
+sent.append(s.send(b"hijklm"))
+reader.join()
+result(sent, *results)
+
+# == more_without_waiting
+s = connected()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+s.setblocking(False)
+more = lambda: try_(s.send, bytes(8 << 20), socket.MSG_MORE)
+n = more()
+until(lambda: more() == "EAGAIN" and not time.sleep(0.2) and more() == "EAGAIN")
+again = more()
+s.setblocking(True)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 100000))
+result(0 < n < 8 << 20, again, try_(s.send, b"x", socket.MSG_MORE))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+# == more_interrupted
+s = connected()
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+n = c("send", s.fileno(), bytes(64 << 20), 64 << 20, socket.MSG_MORE)
+result(0 < n < 64 << 20)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+# == more_after_reset
+s = connected()
+ask("reset")
+wait(s, select.POLLERR)
+result(*[try_(s.send, b"x", socket.MSG_MORE) for i in range(2)], error(s))
+
+# == more_of_bad_memory
+s = connected()
+result(c("send", s.fileno(), ctypes.c_void_p(8), 4, socket.MSG_MORE), try_(s.send, b"", socket.MSG_MORE), try_(tcp().send, b"x", socket.MSG_MORE))
+
+# == udp_msg_more
+s = connected(udp())
+s.send(b"ab", socket.MSG_MORE)
+s.send(b"cd")
+result(ask("hear"))
+
+# == send_with_address
+s = connected()
+peer = threading.Thread(target=lambda: ask("read_some", 1 << 20))
+peer.start()
+n = s.sendto(bytes(1 << 20), (PEER, PORT))
+peer.join()
+result(n)
+
+# == urgent_sent
+s = connected()
+s.send(b"ab")
+s.send(b"!", socket.MSG_OOB)
+result(ask("urgent_byte"), ask("read", 9))
+
+# == fault_unconnected
+to = struct.pack("=HH4s8x", socket.AF_INET, 9, socket.inet_aton(PEER))
+s = tcp()
+result(c("sendto", s.fileno(), ctypes.c_void_p(8), 4, socket.MSG_NOSIGNAL, to, 16))
