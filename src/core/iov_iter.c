@@ -19,7 +19,7 @@ void iov_iter_fill_init(struct iov_iter *it, ssize_t (*fill)(void *, void *, siz
 	it->ctx = ctx;
 }
 
-/* The contiguous bytes at the cursor, at most n; NULL: the vector holds no more. */
+/* The contiguous bytes at the cursor, at most n; NULL: the vector holds no more, or the user gave NULL: a short copy, so EFAULT. */
 static uint8_t *segment(struct iov_iter *it, size_t n, size_t *part)
 {
 	while (it->nr_segs && it->iov_offset == it->iov->iov_len) {
@@ -27,7 +27,7 @@ static uint8_t *segment(struct iov_iter *it, size_t n, size_t *part)
 		it->nr_segs--;
 		it->iov_offset = 0;
 	}
-	if (!it->nr_segs)
+	if (!it->nr_segs || unlikely(!it->iov->iov_base))
 		return NULL;
 	*part = MIN(n, it->iov->iov_len - it->iov_offset);
 	return (uint8_t *)it->iov->iov_base + it->iov_offset;

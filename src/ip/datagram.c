@@ -4,6 +4,7 @@
  * socket by its truesize.  Sending: who the peer is, which device and source address, the route.  RFC 1122 4.1.3.
  */
 #include "ip/datagram.h"
+#include "wire/icmp.h"
 #include <limits.h>
 #include <sys/ioctl.h>
 
@@ -37,8 +38,10 @@ static bool something_to_receive(struct sock *sk, void *arg)
 struct sk_buff *skb_recv_datagram(struct sock *sk, int flags, int *err)
 {
 	uint64_t timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
+	bool over = (sk->sk_shutdown & RCV_SHUTDOWN) && !timeo && !sk->sk_err && skb_queue_empty(&sk->sk_receive_queue);
 
-	if (unlikely(!something_to_receive(sk, NULL))) {
+	/* Only who would wait is told of the end; who would not is told, as ever, that there is nothing. */
+	if (unlikely(over || !something_to_receive(sk, NULL))) {
 		*err = timeo ? sk_wait(sk, &timeo, something_to_receive, NULL) : -EAGAIN;
 		if (*err)
 			return NULL;
@@ -79,6 +82,28 @@ void datagram_set_name(struct msghdr_k *msg, be32 saddr, be16 sport)
 	msg->namelen = sizeof(msg->name->in);
 }
 
+ssize_t datagram_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
+{
+	int err;
+
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (flags & MSG_ERRQUEUE)
+		return ip_recv_error(sk, msg);
+	struct sk_buff *skb = skb_recv_datagram(sk, flags, &err);
+	if (!skb)
+		return err;
+	ssize_t n = skb_copy_datagram_msg(skb, 0, msg);
+	if (n >= 0) {
+		datagram_set_name(msg, ip_hdr(skb)->saddr, 0);
+		ip_cmsg_recv(msg, sk, skb);
+		if ((flags & MSG_TRUNC) && sk->sk_type == SOCK_RAW) /* of a ping socket it tells nothing */
+			n = (ssize_t)skb->len;
+	}
+	skb_consume(skb);
+	return n;
+}
+
 int datagram_ioctl(struct sock *sk, unsigned long cmd, void *arg)
 {
 	const struct sk_buff *skb = skb_peek(&sk->sk_receive_queue);
@@ -98,6 +123,48 @@ int datagram_ioctl(struct sock *sk, unsigned long cmd, void *arg)
 		return -EFAULT;
 	memcpy(arg, &v, sizeof(v));
 	return 0;
+}
+
+/* --- errors -------------------------------------------------------------------------------------------------------------- */
+
+/* The errno that an ICMP error means, positive, and whether it ends the conversation; 0: none. */
+static int icmp_errno(struct sk_buff *skb, const struct sock *sk, uint8_t type, uint8_t code, uint32_t info, bool *hard)
+{
+	*hard = false;
+	switch (type) {
+	case ICMP_TIME_EXCEEDED:
+		return EHOSTUNREACH;
+	case ICMP_PARAMETERPROB:
+		*hard = true;
+		return EPROTO;
+	case ICMP_DEST_UNREACH:
+		if (code > NR_ICMP_UNREACH)
+			return 0;
+		if (code == ICMP_FRAG_NEEDED) {
+			ipv4_update_pmtu(skb->net, ((const struct iphdr *)(const void *)skb->data)->daddr, info);
+			*hard = inet_sk(sk)->pmtudisc != IP_PMTUDISC_DONT_;
+			return *hard ? EMSGSIZE : 0;
+		}
+		*hard = icmp_err_convert[code].fatal;
+		return icmp_err_convert[code].errno_;
+	default:
+		return 0;
+	}
+}
+
+void datagram_icmp_error(struct sock *sk, struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info, be16 port, const uint8_t *payload)
+{
+	bool hard;
+	int err = icmp_errno(skb, sk, type, code, info, &hard);
+
+	if (!err)
+		return;
+	if (sock_flag(sk, SOCK_F_RECVERR))
+		ip_icmp_error(sk, skb, err, port, info, payload);
+	else if (!hard || sk->sk_state != TCP_ESTABLISHED)
+		return; /* an unconnected socket cannot tell which of its peers is meant */
+	sk->sk_err = err;
+	sk_error_report(sk);
 }
 
 /* --- sending ------------------------------------------------------------------------------------------------------------- */
@@ -208,6 +275,7 @@ void sk_common_release(struct sock *sk)
 {
 	if (sk->sk_prot->unhash)
 		sk->sk_prot->unhash(sk);
+	sk_accept_any_end(sk);
 	sock_set_flag(sk, SOCK_F_DEAD);
 	sk->sk_socket = NULL;
 	skb_queue_purge(&sk->sk_receive_queue, sk->sk_net->dying ? SKB_DROP_REASON_NET_DYING : SKB_DROP_REASON_SOCKET_CLOSE);

@@ -16,6 +16,13 @@ struct sk_buff *skb_recv_datagram(struct sock *sk, int flags, int *err);
 ssize_t skb_copy_datagram_msg(const struct sk_buff *skb, unsigned offset, struct msghdr_k *msg);
 /* The source of a packet as the user sees it. */
 void datagram_set_name(struct msghdr_k *msg, be32 saddr, be16 sport);
+/* recvmsg() of raw and ping sockets: packets as they are queued, names without a port.  Bytes; -EOPNOTSUPP (MSG_OOB), as skb_recv_datagram(). */
+ssize_t datagram_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags);
+/*
+ * An ICMP error about a packet that sk sent: to its error queue (IP_RECVERR), and its pending error where that is told or the error is hard and
+ * sk has the one peer.  skb as an err_handler gets it; port, where the packet was going; payload, what of it the user is shown.
+ */
+void datagram_icmp_error(struct sock *sk, struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info, be16 port, const uint8_t *payload);
 /* SIOCOUTQ, SIOCINQ; -ENOTTY.  */
 int datagram_ioctl(struct sock *sk, unsigned long cmd, void *arg);
 

@@ -104,7 +104,7 @@ static void icmp_unreach(struct sk_buff *skb)
 	if (!pskb_may_pull(skb, sizeof(*iph)))
 		goto malformed;
 	iph = (const struct iphdr *)(const void *)skb->data;
-	if (iph->ihl < 5)
+	if (iph->version != 4 || iph->ihl < 5)
 		goto malformed;
 	switch (icmph.type) {
 	case ICMP_DEST_UNREACH:

@@ -44,7 +44,7 @@ struct netns_ipv4 {
 	int32_t sysctl_ipfrag_high_thresh, sysctl_ipfrag_low_thresh, sysctl_ipfrag_time_s, sysctl_ipfrag_max_dist;
 	int32_t sysctl_rp_filter;
 	int32_t sysctl_ping_group_range[2];
-	int accept_any;                         /* sockets with XMIT_SO_ACCEPT_ANY: every destination is local while > 0 */
+	int accept_any;                         /* XMIT_SO_ACCEPT_ANY: sockets, their connections until they are over; every destination is local while > 0 */
 	struct ip_private *priv;
 	struct raw_hashinfo *raw;                /* raw.c */
 	struct ping_table *ping;                 /* ping.c */
@@ -52,6 +52,8 @@ struct netns_ipv4 {
 
 /* I1. Sends a transport segment of a connected socket: route from the socket's cache, header, out.  Consumes skb. */
 int ip_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl);
+/* Options for the answer to skb, a packet that was delivered here (RFC 1122 3.2.1.8); optlen 0: none. */
+void ip_options_echo(struct ip_options_data *dopt, const struct sk_buff *skb);
 /* For segments without a full socket (SYN-ACK, and replies): addresses given, route in skb->dst (taken). */
 int ip_build_and_send_pkt(struct sk_buff *skb, const struct sock *sk, be32 saddr, be32 daddr, const struct ip_options_data *opt, uint8_t tos);
 /* RST and TIME_WAIT ACKs: th (len bytes, checksum over pseudo-header filled in here) back to the sender of skb. */
@@ -83,8 +85,12 @@ void icmp_send(struct sk_buff *skb_in, uint8_t type, uint8_t code, uint32_t info
 extern const struct icmp_err { int errno_; bool fatal; } icmp_err_convert[16];
 
 /* The socket layer's IP level (IP_TTL, IP_TOS, IP_RECVERR, IP_PKTINFO, IP_MTU_DISCOVER ...). */
-int ip_setsockopt(struct sock *sk, int name, const void *val, socklen_t len);
-int ip_getsockopt(struct sock *sk, int name, void *val, socklen_t *len);
+/* One more, or one less, for whom every destination is local (XMIT_SO_ACCEPT_ANY); sk_accept_any_end() if sk is one of them: it is no longer. */
+void ip_accept_any(struct net *net, bool on);
+void sk_accept_any_end(struct sock *sk);
+/* The last that is asked: a level that is not IPPROTO_IP nobody has, -ENOPROTOOPT to set and -EOPNOTSUPP to get. */
+int ip_setsockopt(struct sock *sk, int level, int name, const void *val, socklen_t len);
+int ip_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *len);
 /* Error queue (IP_RECVERR, MSG_ERRQUEUE), RFC 1122 4.1.3.3. */
 void ip_icmp_error(struct sock *sk, struct sk_buff *skb, int err, be16 port, uint32_t info, const uint8_t *payload);
 void ip_local_error(struct sock *sk, int err, be32 daddr, be16 port, uint32_t info);

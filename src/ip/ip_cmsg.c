@@ -6,7 +6,7 @@
  */
 #include "ip/ip_internal.h"
 
-enum { CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_SO_MARK = 36, CMSG_SCM_RIGHTS = 1, CMSG_SCM_CREDENTIALS = 2 };
+enum { CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_SO_PRIORITY = 12, CMSG_SO_MARK = 36, CMSG_SCM_RIGHTS = 1, CMSG_SCM_CREDENTIALS = 2 };
 
 /* These two differ by the width of time_t: the C library knows. */
 #ifndef SO_TIMESTAMP
@@ -31,7 +31,6 @@ enum { CMSG_HEADER = ALIGN_UP(sizeof(struct cmsghdr), sizeof(size_t)) };
 int put_cmsg(struct msghdr_k *msg, int level, int type, const void *data, size_t len)
 {
 	size_t room = msg->controllen - MIN(msg->control_used, msg->controllen), n = CMSG_HEADER + len;
-	uint8_t *at = (uint8_t *)msg->control + msg->control_used;
 	struct cmsghdr h;
 
 	if (!msg->control || room < sizeof(h)) {
@@ -42,6 +41,7 @@ int put_cmsg(struct msghdr_k *msg, int level, int type, const void *data, size_t
 		msg->flags |= MSG_CTRUNC;
 		n = room;
 	}
+	uint8_t *at = (uint8_t *)msg->control + msg->control_used;
 	memset(&h, 0, sizeof(h));
 	h.cmsg_len = (__typeof__(h.cmsg_len))n;
 	h.cmsg_level = level;
@@ -103,6 +103,11 @@ static int send_socket_option(int type, const uint8_t *data, size_t len, struct 
 			return -EINVAL;
 		memcpy(&ipc->mark, data, sizeof(ipc->mark));
 		return 0;
+	case CMSG_SO_PRIORITY:
+		if (len != sizeof(uint32_t))
+			return -EINVAL;
+		memcpy(&ipc->priority, data, sizeof(ipc->priority));
+		return 0;
 	case CMSG_SCM_RIGHTS:
 	case CMSG_SCM_CREDENTIALS: /* mean nothing here, and do no harm */
 		return 0;
@@ -116,7 +121,6 @@ int ip_cmsg_send(struct sock *sk, const void *control, size_t len, struct ipcm_c
 	const uint8_t *at = control;
 	struct cmsghdr h;
 
-	(void)sk;
 	while (len >= sizeof(h)) {
 		memcpy(&h, at, sizeof(h));
 		size_t n = (size_t)h.cmsg_len;
@@ -125,7 +129,7 @@ int ip_cmsg_send(struct sock *sk, const void *control, size_t len, struct ipcm_c
 		int err = 0;
 		if (h.cmsg_level == SOL_SOCKET)
 			err = send_socket_option(h.cmsg_type, at + CMSG_HEADER, n - CMSG_HEADER, ipc);
-		else if (h.cmsg_level == IPPROTO_IP)
+		else if (h.cmsg_level == IPPROTO_IP && sk->sk_type != SOCK_STREAM)
 			err = send_ip_option(h.cmsg_type, at + CMSG_HEADER, n - CMSG_HEADER, ipc);
 		if (err)
 			return err;

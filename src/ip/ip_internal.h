@@ -117,8 +117,6 @@ void ip_forward_options(struct sk_buff *skb);
 void ip_options_build(struct net *net, struct iphdr *iph, const struct ip_options_data *opt, be32 daddr, be32 saddr);
 /* For fragments but the first: options without the copied flag become NOPs. */
 void ip_options_fragment(struct iphdr *iph);
-/* Options for the answer to skb, a packet that was delivered here (RFC 1122 3.2.1.8). */
-void ip_options_echo(struct ip_options_data *dopt, const struct sk_buff *skb);
 /* From the user's bytes (setsockopt, cmsg): *res is allocated, NULL for no options.  -EINVAL, -ENOMEM. */
 int ip_options_get(struct net *net, const void *data, size_t len, struct ip_options_data **res);
 /* As the user gave them; returns the length. */

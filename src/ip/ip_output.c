@@ -17,9 +17,9 @@
 /* Linux's map of the TOS's four lower bits to a priority, by which pfifo_fast picks a band (RFC 1349 TOS values). */
 uint8_t ip_tos2priority(uint8_t tos)
 {
-	enum { BEST_EFFORT = 0, FILLER = 1, BULK = 2, INTERACTIVE_BULK = 4, INTERACTIVE = 6 };
+	enum { BEST_EFFORT = 0, BULK = 2, INTERACTIVE_BULK = 4, INTERACTIVE = 6 };
 	static const uint8_t prio[16] = {
-		BEST_EFFORT, FILLER, BEST_EFFORT, BEST_EFFORT, BULK, BULK, BULK, BULK,
+		BEST_EFFORT, BEST_EFFORT, BEST_EFFORT, BEST_EFFORT, BULK, BULK, BULK, BULK,
 		INTERACTIVE, INTERACTIVE, INTERACTIVE, INTERACTIVE, INTERACTIVE_BULK, INTERACTIVE_BULK, INTERACTIVE_BULK, INTERACTIVE_BULK,
 	};
 

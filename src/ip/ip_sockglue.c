@@ -8,7 +8,8 @@
 
 enum { /* Linux's numbers, whatever the C library knows */
 	OPT_TOS = 1, OPT_TTL = 2, OPT_HDRINCL = 3, OPT_OPTIONS = 4, OPT_PKTINFO = 8, OPT_MTU_DISCOVER = 10, OPT_RECVERR = 11,
-	OPT_RECVTTL = 12, OPT_RECVTOS = 13, OPT_MTU = 14, OPT_FREEBIND = 15, OPT_TRANSPARENT = 19, OPT_MINTTL = 21,
+	OPT_RECVTTL = 12, OPT_RECVTOS = 13, OPT_MTU = 14, OPT_FREEBIND = 15, OPT_TRANSPARENT = 19,
+	OPT_RECVORIGDSTADDR = 20, OPT_MINTTL = 21,
 	OPT_BIND_ADDRESS_NO_PORT = 24, OPT_MULTICAST_IF = 32, OPT_MULTICAST_TTL = 33, OPT_MULTICAST_LOOP = 34, OPT_ADD_MEMBERSHIP = 35,
 	OPT_DROP_MEMBERSHIP = 36, OPT_MULTICAST_ALL = 49, OPT_UNICAST_IF = 50,
 };
@@ -135,6 +136,9 @@ static int set_unicast_if(struct sock *sk, const void *val, socklen_t len)
 	return 0;
 }
 
+/* Flags that need a value; the others take none for 0. */
+static bool needs_value(int name) { return name == OPT_FREEBIND || name == OPT_TRANSPARENT || name == OPT_MULTICAST_LOOP; }
+
 /* The flag of an option that is nothing but one; -1: it is not. */
 static int flag_of(int name)
 {
@@ -147,6 +151,8 @@ static int flag_of(int name)
 		return SOCK_F_RECVTOS;
 	case OPT_RECVERR:
 		return SOCK_F_RECVERR;
+	case OPT_RECVORIGDSTADDR:
+		return SOCK_F_RECVORIGDSTADDR;
 	case OPT_FREEBIND:
 		return SOCK_F_FREEBIND;
 	case OPT_TRANSPARENT:
@@ -174,7 +180,6 @@ static int set_int(struct sock *sk, int name, int v, socklen_t len)
 		if (sk->sk_type != SOCK_RAW)
 			return -ENOPROTOOPT;
 		inet->hdrincl = !!v;
-		sock_valbool_flag(sk, SOCK_F_HDRINCL, v);
 		return 0;
 	case OPT_MTU_DISCOVER:
 		if (v < IP_PMTUDISC_DONT_ || v > IP_PMTUDISC_OMIT_)
@@ -204,11 +209,15 @@ static int set_int(struct sock *sk, int name, int v, socklen_t len)
 	}
 }
 
-int ip_setsockopt(struct sock *sk, int name, const void *val, socklen_t len)
+int ip_setsockopt(struct sock *sk, int level, int name, const void *val, socklen_t len)
 {
 	int v, err, flag = flag_of(name);
 
+	if (level != IPPROTO_IP)
+		return -ENOPROTOOPT;
 	switch (name) {
+	case OPT_MTU: /* known, but not to be set: not even looked at */
+		return -ENOPROTOOPT;
 	case OPT_OPTIONS:
 		return set_options(sk, val, len);
 	case OPT_MULTICAST_IF:
@@ -224,7 +233,7 @@ int ip_setsockopt(struct sock *sk, int name, const void *val, socklen_t len)
 		return err;
 	if (flag < 0)
 		return set_int(sk, name, v, len);
-	if (len < 1)
+	if (len < 1 && needs_value(name))
 		return -EINVAL;
 	sock_valbool_flag(sk, (enum sock_flag)flag, v);
 	if (name == OPT_RECVERR && !v && sk->sk_ext)
@@ -260,8 +269,6 @@ static int get_int(struct sock *sk, int name, int *v)
 		*v = inet->uc_ttl < 0 ? sock_net(sk)->ipv4->sysctl_ip_default_ttl : inet->uc_ttl;
 		return 0;
 	case OPT_HDRINCL:
-		if (sk->sk_type != SOCK_RAW)
-			return -ENOPROTOOPT;
 		*v = inet->hdrincl;
 		return 0;
 	case OPT_MTU_DISCOVER:
@@ -293,10 +300,12 @@ static int get_int(struct sock *sk, int name, int *v)
 	}
 }
 
-int ip_getsockopt(struct sock *sk, int name, void *val, socklen_t *len)
+int ip_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *len)
 {
 	int v, err, flag = flag_of(name);
 
+	if (level != IPPROTO_IP)
+		return -EOPNOTSUPP;
 	if (!val || !len)
 		return -EFAULT;
 	if ((int)*len < 0)
@@ -325,11 +334,21 @@ int ip_getsockopt(struct sock *sk, int name, void *val, socklen_t *len)
 	return 0;
 }
 
-void ip_sock_release(struct sock *sk)
+void ip_sock_release(struct sock *sk) { ip_mc_drop_socket(sk); }
+
+/* --- every destination ---------------------------------------------------------------------------------------------------- */
+
+void ip_accept_any(struct net *net, bool on)
 {
-	ip_mc_drop_socket(sk);
-	if (sk->sk_ext) {
-		net_free(sock_net(sk), sk->sk_ext->inet_opt);
-		sk->sk_ext->inet_opt = NULL;
-	}
+	net->ipv4->accept_any += on ? 1 : -1;
+	if (net->ipv4->accept_any == on) /* routes made until now said otherwise */
+		rt_cache_flush(net);
+}
+
+void sk_accept_any_end(struct sock *sk)
+{
+	if (likely(!sock_flag(sk, SOCK_F_ACCEPT_ANY)))
+		return;
+	sock_reset_flag(sk, SOCK_F_ACCEPT_ANY);
+	ip_accept_any(sock_net(sk), false);
 }

@@ -98,72 +98,16 @@ bool ping_rcv(struct sk_buff *skb)
 	return true;
 }
 
-static ssize_t ping_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
-{
-	int err;
-
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (flags & MSG_ERRQUEUE)
-		return ip_recv_error(sk, msg);
-	struct sk_buff *skb = skb_recv_datagram(sk, flags, &err);
-	if (!skb)
-		return err;
-	ssize_t n = skb_copy_datagram_msg(skb, 0, msg);
-	if (n >= 0) {
-		datagram_set_name(msg, ip_hdr(skb)->saddr, 0);
-		if (msg->controllen)
-			ip_cmsg_recv(msg, sk, skb);
-	}
-	skb_consume(skb);
-	return n;
-}
-
-/* The errno of an ICMP error, positive; 0: none. */
-static int ping_errno(struct sk_buff *skb, const struct sock *sk, uint8_t type, uint8_t code, uint32_t info, bool *hard)
-{
-	*hard = false;
-	switch (type) {
-	case ICMP_TIME_EXCEEDED:
-		return EHOSTUNREACH;
-	case ICMP_PARAMETERPROB:
-		*hard = true;
-		return EPROTO;
-	case ICMP_DEST_UNREACH:
-		if (code > NR_ICMP_UNREACH)
-			return 0;
-		if (code == ICMP_FRAG_NEEDED) {
-			ipv4_update_pmtu(skb->net, ((const struct iphdr *)(const void *)skb->data)->daddr, info);
-			*hard = inet_sk(sk)->pmtudisc != IP_PMTUDISC_DONT_;
-			return *hard ? EMSGSIZE : 0;
-		}
-		*hard = icmp_err_convert[code].fatal;
-		return icmp_err_convert[code].errno_;
-	default:
-		return 0;
-	}
-}
-
 void ping_err(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info)
 {
 	const struct iphdr *iph = (const struct iphdr *)(void *)skb->data;
 	const struct icmphdr *icmph = (const struct icmphdr *)(void *)(skb->data + iph->ihl * 4u);
-	bool hard;
 
 	if (icmph->type != ICMP_ECHO)
 		return;
 	struct sock *sk = ping_lookup(skb->net, icmph->un.echo.id, iph->saddr, iph->daddr, skb->dev->ifindex);
-	if (!sk)
-		return;
-	int err = ping_errno(skb, sk, type, code, info, &hard);
-	if (!err)
-		return;
-	if (sock_flag(sk, SOCK_F_RECVERR))
-		ip_icmp_error(sk, skb, err, 0, info, (const uint8_t *)icmph);
-	else if (!hard || sk->sk_state != TCP_ESTABLISHED)
-		return;
-	sk->sk_err = err;
-	sk_error_report(sk);
+	if (sk)
+		datagram_icmp_error(sk, skb, type, code, info, 0, (const uint8_t *)icmph);
 }
 
 /* --- out ----------------------------------------------------------------------------------------------------------------------- */
@@ -253,16 +197,6 @@ static int ping_disconnect(struct sock *sk)
 	return 0;
 }
 
-static int ping_setsockopt(struct sock *sk, int level, int name, const void *val, socklen_t len)
-{
-	return level == IPPROTO_IP ? ip_setsockopt(sk, name, val, len) : -ENOPROTOOPT;
-}
-
-static int ping_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *len)
-{
-	return level == IPPROTO_IP ? ip_getsockopt(sk, name, val, len) : -ENOPROTOOPT;
-}
-
 const struct proto ping_prot = {
 	.name = "PING",
 	.type = SOCK_DGRAM,
@@ -271,11 +205,10 @@ const struct proto ping_prot = {
 	.close = ping_close,
 	.connect = ip4_datagram_connect,
 	.disconnect = ping_disconnect,
-	.ioctl = datagram_ioctl,
-	.setsockopt = ping_setsockopt,
-	.getsockopt = ping_getsockopt,
+	.setsockopt = ip_setsockopt,
+	.getsockopt = ip_getsockopt,
 	.sendmsg = ping_sendmsg,
-	.recvmsg = ping_recvmsg,
+	.recvmsg = datagram_recvmsg,
 	.get_port = ping_get_port,
 	.unhash = ping_unhash,
 	.poll = datagram_poll,

@@ -84,29 +84,6 @@ bool raw_local_deliver(struct sk_buff *skb, uint8_t protocol)
 	return delivered;
 }
 
-static ssize_t raw_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
-{
-	int err;
-
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (flags & MSG_ERRQUEUE)
-		return ip_recv_error(sk, msg);
-	struct sk_buff *skb = skb_recv_datagram(sk, flags, &err);
-	if (!skb)
-		return err;
-	ssize_t n = skb_copy_datagram_msg(skb, 0, msg);
-	if (n >= 0) {
-		datagram_set_name(msg, ip_hdr(skb)->saddr, 0);
-		if (msg->controllen)
-			ip_cmsg_recv(msg, sk, skb);
-		if (flags & MSG_TRUNC)
-			n = (ssize_t)skb->len;
-	}
-	skb_consume(skb);
-	return n;
-}
-
 /* --- errors -------------------------------------------------------------------------------------------------------------- */
 
 static void raw_err(struct sock *sk, struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info)
@@ -273,9 +250,7 @@ static int raw_bind(struct sock *sk, const struct sockaddr_any *addr, socklen_t 
 
 	if (sk->sk_state != TCP_CLOSE || len < sizeof(addr->in))
 		return -EINVAL;
-	if (addr->family != AF_INET)
-		return -EAFNOSUPPORT;
-	be32 a = addr->in.sin_addr.s_addr;
+	be32 a = addr->in.sin_addr.s_addr; /* whatever the family, as on Linux */
 	uint8_t type = a ? inet_addr_type(sk->sk_net, a) : RTN_LOCAL;
 	bool nonlocal = sk->sk_net->ipv4->sysctl_ip_nonlocal_bind || sock_flag(sk, SOCK_F_FREEBIND) || sock_flag(sk, SOCK_F_TRANSPARENT);
 	if (!nonlocal && type != RTN_LOCAL && type != RTN_MULTICAST && type != RTN_BROADCAST)
@@ -290,9 +265,9 @@ static int raw_bind(struct sock *sk, const struct sockaddr_any *addr, socklen_t 
 
 static int raw_setsockopt(struct sock *sk, int level, int name, const void *val, socklen_t len)
 {
-	if (level == IPPROTO_IP)
-		return ip_setsockopt(sk, name, val, len);
-	if (level != LEVEL_RAW || name != OPT_ICMP_FILTER)
+	if (level != LEVEL_RAW)
+		return ip_setsockopt(sk, level, name, val, len);
+	if (name != OPT_ICMP_FILTER)
 		return -ENOPROTOOPT;
 	if (sk->sk_protocol != IPPROTO_ICMP)
 		return -EOPNOTSUPP;
@@ -302,9 +277,9 @@ static int raw_setsockopt(struct sock *sk, int level, int name, const void *val,
 
 static int raw_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *len)
 {
-	if (level == IPPROTO_IP)
-		return ip_getsockopt(sk, name, val, len);
-	if (level != LEVEL_RAW || name != OPT_ICMP_FILTER)
+	if (level != LEVEL_RAW)
+		return ip_getsockopt(sk, level, name, val, len);
+	if (name != OPT_ICMP_FILTER)
 		return -ENOPROTOOPT;
 	if (sk->sk_protocol != IPPROTO_ICMP)
 		return -EOPNOTSUPP;
@@ -324,7 +299,7 @@ const struct proto raw_prot = {
 	.setsockopt = raw_setsockopt,
 	.getsockopt = raw_getsockopt,
 	.sendmsg = raw_sendmsg,
-	.recvmsg = raw_recvmsg,
+	.recvmsg = datagram_recvmsg,
 	.bind = raw_bind,
 	.hash = raw_hash,
 	.unhash = raw_unhash,

@@ -413,7 +413,7 @@ struct rtable *ip_route_output_ports(struct net *net, struct flowi *fl, struct s
 		.tos = tos,
 		.oif = oif,
 		.mark = sk ? sk->sk_mark : 0,
-		.flags = sk && (sock_flag(sk, SOCK_F_TRANSPARENT) || sock_flag(sk, SOCK_F_HDRINCL)) ? FLOWI_FLAG_ANYSRC : 0,
+		.flags = sk && (sock_flag(sk, SOCK_F_TRANSPARENT) || inet_sk(sk)->hdrincl) ? FLOWI_FLAG_ANYSRC : 0,
 		.saddr = inet_addr_v4(saddr),
 		.daddr = inet_addr_v4(daddr),
 		.sport = sport,

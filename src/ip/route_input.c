@@ -182,7 +182,8 @@ static int route_input_mc(struct sk_buff *skb, be32 daddr, be32 saddr, struct ne
 		return -EINVAL;
 	if (ipv4_is_multicast(saddr) || ipv4_is_lbcast(saddr) || (ipv4_is_loopback(saddr) && !dev->loopback))
 		return -EINVAL;
-	if (ipv4_is_zeronet(saddr) && !local_group && ip_hdr(skb)->protocol != IPPROTO_IGMP)
+	/* What went out by lo had a route already, and lo may have no address that is more than the host's. */
+	if (ipv4_is_zeronet(saddr) && !local_group && !dev->loopback && ip_hdr(skb)->protocol != IPPROTO_IGMP)
 		return -EINVAL;
 	*rt = local_route(dev, RTN_MULTICAST, RTCF_MULTICAST);
 	return *rt ? 0 : drop_as(reason, SKB_DROP_REASON_NOMEM, -ENOBUFS);

@@ -71,6 +71,7 @@ int inet_create(struct net *net, struct socket *sock, int family, int protocol)
 	sock_init_data(sock, sk);
 	sk->sk_protocol = (uint16_t)protocol;
 	inet_sock_defaults(inet);
+	sk->sk_reuse = p->ops == &inet_sockraw_ops; /* protocol numbers and echo identifiers are shared */
 	if (sock->type == SOCK_RAW) {
 		inet->inet_num = (uint16_t)protocol;
 		inet->inet_sport = cpu_to_be16(inet->inet_num);
@@ -100,7 +101,6 @@ int inet_release(struct socket *sock)
 	if (sock_flag(sk, SOCK_F_LINGER) && !sk->sk_net->dying)
 		timeout = sk->sk_lingertime_s == UINT32_MAX ? TIME_NEVER : sk->sk_lingertime_s * NSEC_PER_SEC;
 	ip_sock_release(sk);
-	sock_accept_any(sk, false);
 	sock->sk = NULL;
 	sk->sk_socket = NULL;
 	sk->sk_prot->close(sk, timeout);
@@ -117,9 +117,6 @@ int inet_accept(struct socket *sock, struct socket *newsock, int flags)
 	struct sock *newsk = sk->sk_prot->accept(sk, flags, &err);
 	if (!newsk)
 		return err;
-	/* A clone carries the listener's flag; it is counted on its own, because its address must stay local while it lives. */
-	if (sock_flag(newsk, SOCK_F_ACCEPT_ANY))
-		newsk->sk_net->ipv4->accept_any++;
 	sock_graft(newsk, newsock);
 	newsock->state = SS_CONNECTED;
 	return 0;

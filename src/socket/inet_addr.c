@@ -11,7 +11,10 @@ static bool addr_valid_or_nonlocal(const struct sock *sk, be32 addr)
 	if (!addr || net->ipv4->sysctl_ip_nonlocal_bind || sock_flag(sk, SOCK_F_FREEBIND) || sock_flag(sk, SOCK_F_TRANSPARENT))
 		return true;
 	uint8_t type = inet_addr_type(net, addr);
-	return type == RTN_LOCAL || type == RTN_MULTICAST || type == RTN_BROADCAST;
+	if (type == RTN_LOCAL)
+		return true;
+	/* Echo replies come from one host to one host. */
+	return sk->sk_prot->protocol != IPPROTO_ICMP && (type == RTN_MULTICAST || type == RTN_BROADCAST);
 }
 
 static void inet_set_local(struct inet_sock *inet, be32 addr)

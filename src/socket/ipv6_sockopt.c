@@ -53,7 +53,7 @@ int ipv6_setsockopt(struct sock *sk, int name, const void *val, socklen_t len)
 	if (name == OPT6_TCLASS && v == -1)
 		v = 0; /* the default */
 	if (ip_option_of(name) >= 0)
-		return ip_setsockopt(sk, ip_option_of(name), &v, sizeof(v));
+		return ip_setsockopt(sk, IPPROTO_IP, ip_option_of(name), &v, sizeof(v));
 	switch (name) {
 	case OPT6_MULTICAST_IF:
 		inet_sk(sk)->mc_index = v;
@@ -74,7 +74,7 @@ int ipv6_getsockopt(struct sock *sk, int name, void *val, socklen_t *len)
 	int v = 0;
 
 	if (ip_option_of(name) >= 0)
-		return ip_getsockopt(sk, ip_option_of(name), val, len);
+		return ip_getsockopt(sk, IPPROTO_IP, ip_option_of(name), val, len);
 	if (flag_of(name) >= 0)
 		v = sock_flag(sk, (enum sock_flag)flag_of(name));
 	else if (name == OPT6_MULTICAST_IF)

@@ -79,6 +79,7 @@ static int get_max_pacing_rate(const struct sock *sk, void *val, socklen_t *len)
 static bool int_option(struct sock *sk, int name, int *v)
 {
 	switch (name) {
+	case SO_DEBUG: *v = sock_flag(sk, SOCK_F_DBG); return true;
 	case SO_REUSEADDR: *v = sk->sk_reuse; return true;
 	case SO_REUSEPORT: *v = sk->sk_reuseport; return true;
 	case SO_KEEPALIVE: *v = sock_flag(sk, SOCK_F_KEEPOPEN); return true;

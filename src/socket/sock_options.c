@@ -51,7 +51,8 @@ static int set_linger(struct sock *sk, const void *val, socklen_t len)
 	if (len < sizeof(l))
 		return -EINVAL;
 	memcpy(&l, val, sizeof(l));
-	sk->sk_lingertime_s = l.l_linger < 0 ? UINT32_MAX : (uint32_t)l.l_linger;
+	if (l.l_onoff)
+		sk->sk_lingertime_s = l.l_linger < 0 ? UINT32_MAX : (uint32_t)l.l_linger;
 	sock_valbool_flag(sk, SOCK_F_LINGER, l.l_onoff);
 	return 0;
 }
@@ -173,6 +174,9 @@ static int set_int_option(struct sock *sk, int name, int val)
 	bool on = val;
 
 	switch (name) {
+	case SO_DEBUG:
+		sock_valbool_flag(sk, SOCK_F_DBG, on);
+		return 0;
 	case SO_REUSEADDR:
 		sk->sk_reuse = on;
 		return 0;
@@ -204,7 +208,11 @@ static int set_int_option(struct sock *sk, int name, int val)
 	case SO_RCVBUFFORCE:
 		return set_rcvbuf(sk, val, name == SO_RCVBUFFORCE);
 	case SO_RCVLOWAT:
-		sk->sk_rcvlowat = val < 0 ? INT_MAX : MAX(val, 1);
+		val = val < 0 ? INT_MAX : val;
+		if (is_tcp(sk))
+			tcp_set_rcvlowat(sk, val);
+		else
+			sk->sk_rcvlowat = MAX(val, 1);
 		return 0;
 	case SO_PRIORITY:
 		sk->sk_priority = (uint32_t)val;
@@ -253,18 +261,6 @@ int sol_socket_setsockopt(struct socket *sock, int name, const void *val, sockle
 
 /* --- our own -------------------------------------------------------------------------------------------------------------- */
 
-void sock_accept_any(struct sock *sk, bool on)
-{
-	struct net *net = sk->sk_net;
-
-	if (sock_flag(sk, SOCK_F_ACCEPT_ANY) == on)
-		return;
-	sock_valbool_flag(sk, SOCK_F_ACCEPT_ANY, on);
-	net->ipv4->accept_any += on ? 1 : -1;
-	if (net->ipv4->accept_any == on) /* routes made until now said otherwise */
-		rt_cache_flush(net);
-}
-
 static int sol_xmit_setsockopt(struct sock *sk, int name, const void *val, socklen_t len)
 {
 	int v;
@@ -278,7 +274,12 @@ static int sol_xmit_setsockopt(struct sock *sk, int name, const void *val, sockl
 		return -ENOPROTOOPT;
 	if (sk->sk_state != TCP_CLOSE || (!is_tcp(sk) && inet_sk(sk)->inet_num))
 		return -EINVAL;
-	sock_accept_any(sk, v);
+	if (!v) {
+		sk_accept_any_end(sk);
+	} else if (!sock_flag(sk, SOCK_F_ACCEPT_ANY)) {
+		sock_set_flag(sk, SOCK_F_ACCEPT_ANY);
+		ip_accept_any(sk->sk_net, true);
+	}
 	return 0;
 }
 

@@ -96,7 +96,6 @@ int inet_ifioctl(struct net *net, unsigned long cmd, void *arg); /* SIOCGIF*; -E
 /* --- sock_options.c --- */
 int sol_socket_setsockopt(struct socket *sock, int name, const void *val, socklen_t len);
 int sol_socket_getsockopt(struct socket *sock, int name, void *val, socklen_t *len);
-void sock_accept_any(struct sock *sk, bool on);  /* XMIT_SO_ACCEPT_ANY, counted for IP's routing */
 /* Copies an option's value out, cut to *len, which then says how much it is. */
 int sock_opt_out(void *val, socklen_t *len, const void *v, socklen_t n);
 /*

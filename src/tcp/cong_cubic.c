@@ -178,13 +178,9 @@ static void cubic_cong_avoid(struct sock *sk, uint32_t ack, uint32_t acked)
 	struct cubic *ca = cubic_of(sk);
 
 	(void)ack;
-	if (!tcp_is_cwnd_limited(sk))
+	acked = tcp_slow_start_left(sk, acked);
+	if (!acked)
 		return;
-	if (tcp_in_slow_start(tp)) {
-		acked = tcp_slow_start(tp, acked);
-		if (!acked)
-			return;
-	}
 	cubic_update(ca, tp->snd_cwnd, acked, tp->tcp_mstamp_us);
 	tcp_cong_avoid_ai(tp, ca->cnt, acked);
 }

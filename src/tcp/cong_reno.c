@@ -14,14 +14,9 @@ void tcp_reno_cong_avoid(struct sock *sk, uint32_t ack, uint32_t acked)
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	(void)ack;
-	if (!tcp_is_cwnd_limited(sk))
-		return;
-	if (tcp_in_slow_start(tp)) {
-		acked = tcp_slow_start(tp, acked);
-		if (!acked)
-			return;
-	}
-	tcp_cong_avoid_ai(tp, tp->snd_cwnd, acked);
+	acked = tcp_slow_start_left(sk, acked);
+	if (acked)
+		tcp_cong_avoid_ai(tp, tp->snd_cwnd, acked);
 }
 
 const struct tcp_congestion_ops tcp_reno = {

@@ -125,6 +125,7 @@ void tcp_done(struct sock *sk)
 void tcp_destroy_sock(struct sock *sk)
 {
 	tcp_clear_xmit_timers(sk);
+	sk_accept_any_end(sk); /* only now: a connection that closes still hears its peer */
 	tcp_cleanup_congestion_control(sk);
 	tcp_write_queue_purge(sk);
 	skb_queue_purge(&sk->sk_receive_queue, SKB_DROP_REASON_SOCKET_CLOSE);

@@ -45,7 +45,7 @@ static void ack_update_window(struct sock *sk, struct tcp_ack_ctx *ctx)
 			tcp_fast_path_check(sk);
 			if (nwin > tp->max_window) {
 				tp->max_window = nwin;
-				tcp_sync_mss(sk, inet_csk(sk)->icsk_pmtu_cookie);
+				tcp_resync_mss(sk);
 			}
 		}
 	}

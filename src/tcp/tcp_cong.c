@@ -97,7 +97,7 @@ void tcp_set_ca_state(struct sock *sk, uint8_t state)
 /* --- growth ------------------------------------------------------------------------------------------------------------ */
 
 /* RFC 5681 3.1.  Returns the segments left over after ssthresh was reached. */
-uint32_t tcp_slow_start(struct tcp_sock *tp, uint32_t acked)
+static uint32_t tcp_slow_start(struct tcp_sock *tp, uint32_t acked)
 {
 	uint32_t cwnd = MIN(tp->snd_cwnd + acked, tp->snd_ssthresh);
 
@@ -133,6 +133,15 @@ bool tcp_is_cwnd_limited(const struct sock *sk)
 	if (tp->is_cwnd_limited)
 		return true;
 	return tcp_in_slow_start(tp) && tp->snd_cwnd < 2 * tp->active->max_packets_out;
+}
+
+uint32_t tcp_slow_start_left(const struct sock *sk, uint32_t acked)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (!tcp_is_cwnd_limited(sk))
+		return 0;
+	return tcp_in_slow_start(tp) ? tcp_slow_start(tp, acked) : acked;
 }
 
 uint32_t tcp_init_cwnd(const struct tcp_sock *tp, const struct dst_entry *dst)

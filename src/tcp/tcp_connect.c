@@ -39,7 +39,6 @@ static void connect_init(struct sock *sk)
 		tp->rx_opt.mss_clamp = tp->rx_opt.user_mss;
 	tp->max_window = 0;
 	tcp_init_xmit_tso(sk);
-	tcp_mtup_init(sk);
 	tcp_sync_mss(sk, dst_mtu(dst));
 	tp->advmss = tcp_mss_clamp(tp, dst_metric_advmss(dst));
 	tcp_initialize_rcv_mss(sk);
@@ -153,10 +152,13 @@ struct sk_buff *tcp_make_synack(const struct sock *sk, struct dst_entry *dst, st
 	skb->mark = req->mark;
 	skb->hash = req->txhash;
 	skb->skb_mstamp_ns = req->net->now_ns;
-	if (!req->snt_synack_us)
-		req->snt_synack_us = req->net->now_ns / NSEC_PER_USEC;
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	unsigned options = tcp_synack_options(req, tcp_mss_clamp(tcp_sk(sk), dst_metric_advmss(dst)), &opts);
+	if (!req->snt_synack_us) {
+		req->snt_synack_us = req->net->now_ns / NSEC_PER_USEC;
+		req->snt_tsval_first = opts.tsval;
+	}
+	req->snt_tsval_last = opts.tsval;
 	write_synack_header(req, skb, (unsigned)sizeof(struct tcphdr) + options);
 	tcp_options_write((uint8_t *)(tcp_hdr(skb) + 1), NULL, &opts);
 	if (unlikely(req->net->trace.on)) {

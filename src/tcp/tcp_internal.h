@@ -269,10 +269,10 @@ struct sk_buff *tcp_make_synack(const struct sock *sk, struct dst_entry *dst, st
 int tcp_fragment(struct sock *sk, bool in_rtx_queue, struct sk_buff *skb, uint32_t len, unsigned mss_now, enum mem_prio prio);
 int tcp_trim_head(struct sock *sk, struct sk_buff *skb, uint32_t len);
 unsigned tcp_sync_mss(struct sock *sk, uint32_t pmtu);
+void tcp_resync_mss(struct sock *sk); /* over the path MTU as it is known: headers or the peer's window are no longer what they were */
 unsigned tcp_current_mss(struct sock *sk);
 int tcp_mss_to_mtu(struct sock *sk, int mss);
 int tcp_mtu_to_mss(struct sock *sk, int pmtu);
-void tcp_mtup_init(struct sock *sk);
 uint16_t tcp_select_window(struct sock *sk);
 uint32_t __tcp_select_window(struct sock *sk);
 void tcp_select_initial_window(const struct sock *sk, int space, uint32_t mss, uint32_t *rcv_wnd, uint32_t *window_clamp, int wscale_ok,
@@ -313,6 +313,7 @@ void tcp_finish_connect(struct sock *sk, struct sk_buff *skb);    /* tcp_state.c
 void tcp_init_transfer(struct sock *sk, struct sk_buff *skb);     /* buffers, congestion control, metrics at establishment */
 void tcp_initialize_rcv_mss(struct sock *sk);
 void tcp_init_buffer_space(struct sock *sk);
+void tcp_set_rcvlowat(struct sock *sk, int val);                  /* SO_RCVLOWAT, bytes >= 0 */
 void tcp_rcv_space_adjust(struct sock *sk);                       /* the application read: receive-buffer auto-tuning */
 int tcp_prune_queue(struct sock *sk, const struct sk_buff *in_skb);
 void tcp_send_challenge_ack(struct sock *sk);
@@ -375,7 +376,8 @@ void tcp_init_congestion_control(struct sock *sk);
 void tcp_cleanup_congestion_control(struct sock *sk);
 void tcp_ca_event(struct sock *sk, enum tcp_ca_event ev);
 void tcp_set_ca_state(struct sock *sk, uint8_t state);
-uint32_t tcp_slow_start(struct tcp_sock *tp, uint32_t acked);
+/* Slow start of `acked` segments, if that is the phase: how many are left for congestion avoidance; 0 also where the window is not the limit. */
+uint32_t tcp_slow_start_left(const struct sock *sk, uint32_t acked);
 void tcp_cong_avoid_ai(struct tcp_sock *tp, uint32_t w, uint32_t acked);
 uint32_t tcp_reno_ssthresh(struct sock *sk);
 uint32_t tcp_reno_undo_cwnd(struct sock *sk);
@@ -415,6 +417,7 @@ struct request_sock {
 	uint32_t rcv_isn, snt_isn, rcv_nxt, ts_off, ts_recent;
 	uint32_t rsk_rcv_wnd, rsk_window_clamp;
 	uint64_t snt_synack_us;       /* first SYN-ACK, for the RTT */
+	uint32_t snt_tsval_first, snt_tsval_last; /* TSvals of our SYN-ACKs, as on the wire */
 	uint64_t trace_cookie;
 	uint32_t last_oow_ack_time_ms, mark, timeout_us, txhash;
 	uint16_t mss;                 /* peer's MSS option, clamped */
@@ -445,7 +448,7 @@ struct tcp_timewait_sock {
 	be16 dport, sport;
 	uint16_t num;
 	int bound_dev_if;
-	uint8_t tos, rcv_wscale, transparent;
+	uint8_t tos, rcv_wscale, accept_any;
 	uint8_t reuse : 1, reuseport : 1;
 	uint32_t rcv_nxt, snd_nxt, rcv_wnd, ts_offset, ts_recent, ts_recent_stamp_s, last_oow_ack_time_ms, mark, priority;
 };

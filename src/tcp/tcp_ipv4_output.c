@@ -45,8 +45,6 @@ int tcp_v4_send_synack(const struct sock *sk, struct dst_entry *dst, struct requ
 		dst = inet_csk_route_req(sk, req);
 	if (!dst)
 		return -EHOSTUNREACH;
-	if (!req->snt_synack_us)
-		req->snt_synack_us = req->net->now_ns / NSEC_PER_USEC;
 	skb = tcp_make_synack(sk, dst, req);
 	if (!skb)
 		return -ENOMEM;

@@ -182,14 +182,25 @@ static int conn_request(struct sock *sk, struct sk_buff *skb)
 	return tcp_conn_request(sk, skb);
 }
 
-static int setsockopt_ip(struct sock *sk, int level, int name, const void *val, socklen_t len)
+enum { OPT_IP_OPTIONS = 4 }; /* Linux's IP_OPTIONS */
+
+/* Longer headers leave less of the MTU to segments. */
+static void options_changed(struct sock *sk)
 {
-	return level == IPPROTO_IP ? ip_setsockopt(sk, name, val, len) : -ENOPROTOOPT;
+	struct inet_connection_sock *icsk = inet_csk(sk);
+
+	icsk->icsk_ext_hdr_len = sock_options(sk) ? sock_options(sk)->optlen : 0;
+	if (!(TCPF(sk->sk_state) & (TCPF(TCP_LISTEN) | TCPF(TCP_CLOSE))))
+		tcp_resync_mss(sk);
 }
 
-static int getsockopt_ip(struct sock *sk, int level, int name, void *val, socklen_t *len)
+static int setsockopt_ip(struct sock *sk, int level, int name, const void *val, socklen_t len)
 {
-	return level == IPPROTO_IP ? ip_getsockopt(sk, name, val, len) : -ENOPROTOOPT;
+	int err = ip_setsockopt(sk, level, name, val, len);
+
+	if (!err && name == OPT_IP_OPTIONS)
+		options_changed(sk);
+	return err;
 }
 
 /* The peer's address as this socket's user sees it. */
@@ -220,7 +231,7 @@ const struct inet_connection_sock_af_ops ipv4_specific = {
 	.conn_request = conn_request,
 	.syn_recv_sock = tcp_v4_syn_recv_sock,
 	.setsockopt = setsockopt_ip,
-	.getsockopt = getsockopt_ip,
+	.getsockopt = ip_getsockopt,
 	.addr2sockaddr = addr2sockaddr,
 	.mtu_reduced = tcp_v4_mtu_reduced,
 };

@@ -11,6 +11,23 @@
  */
 #include "tcp/tcp_conn.h"
 
+/* The options of a SYN's IP header, as its answer and all that follows carry them; NULL: none, or no memory, and it goes without. */
+static struct ip_options_data *save_ip_options(struct net *net, const struct sk_buff *skb)
+{
+	struct ip_options_data *opt;
+
+	if (likely(!TCP_SKB_CB(skb)->header.optlen))
+		return NULL;
+	opt = net_alloc(net, sizeof(*opt), MEM_NORMAL);
+	if (!opt)
+		return NULL;
+	ip_options_echo(opt, skb);
+	if (opt->optlen)
+		return opt;
+	net_free(net, opt);
+	return NULL;
+}
+
 struct request_sock *inet_reqsk_alloc(struct sock *sk, const struct sk_buff *skb)
 {
 	struct net *net = sk->sk_net;
@@ -33,6 +50,7 @@ struct request_sock *inet_reqsk_alloc(struct sock *sk, const struct sk_buff *skb
 	req->loc_port = th->dest;
 	req->rmt_port = th->source;
 	req->num = be16_to_cpu(th->dest);
+	req->opt = save_ip_options(net, skb);
 	req->iif = skb->dev ? skb->dev->ifindex : 0;
 	req->mark = sk->sk_mark;
 	req->tos = inet_sk(sk)->tos & ~INET_ECN_MASK;

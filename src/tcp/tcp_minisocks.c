@@ -106,8 +106,10 @@ struct sock *tcp_create_openreq_child(const struct sock *sk, struct request_sock
 	/* The port is the listener's choice, not this user's: it is given back as soon as the connection ends. */
 	sock_reset_flag(child, SOCK_F_BINDPORT_LOCK);
 	/* Its address is not ours by the local table: it may send from it all the same, also after the listener is gone. */
-	if (sock_flag(sk, SOCK_F_ACCEPT_ANY))
+	if (sock_flag(sk, SOCK_F_ACCEPT_ANY)) {
 		sock_set_flag(child, SOCK_F_TRANSPARENT);
+		ip_accept_any(child->sk_net, true); /* and must go on to hear what comes for it */
+	}
 	inet->inet_daddr = inet_addr_v4(req->rmt_addr);
 	inet->inet_rcv_saddr = inet->inet_saddr = inet_addr_v4(req->loc_addr);
 	inet->inet_dport = req->rmt_port;
@@ -125,6 +127,20 @@ struct sock *tcp_create_openreq_child(const struct sock *sk, struct request_sock
 		inet_csk_reset_keepalive_timer(child, keepalive_time_when_ns(tcp_sk(child)));
 	NET_INC_STATS(child->sk_net, TcpPassiveOpens);
 	return child;
+}
+
+/* The IP options that came with the SYN are the child's.  -ENOMEM. */
+static int child_take_ip_options(struct sock *child, struct request_sock *req)
+{
+	struct sock_ext *ext;
+	int err = req->opt ? sk_ext_get(child, &ext) : 0;
+
+	inet_csk(child)->icsk_ext_hdr_len = req->opt ? req->opt->optlen : 0;
+	if (err || !req->opt)
+		return err;
+	ext->inet_opt = req->opt;
+	req->opt = NULL;
+	return 0;
 }
 
 /* The route, the addresses' consequences, the child's place in the tables.  Consumes dst (NULL: routed here).  NULL: none was made. */
@@ -146,11 +162,11 @@ struct sock *tcp_v4_syn_recv_sock(struct sock *sk, struct sk_buff *skb, struct r
 		goto release_dst;
 	child->sk_gso_type = SKB_GSO_TCPV4;
 	sk_setup_caps(child, dst);
-	inet_csk(child)->icsk_ext_hdr_len = req->opt ? req->opt->optlen : 0;
+	int err = child_take_ip_options(child, req);
 	tcp_sync_mss(child, dst_mtu(dst));
 	tcp_sk(child)->advmss = listener_advmss(sk, dst);
 	tcp_initialize_rcv_mss(child);
-	if (inet_inherit_port(sk, child))
+	if (err || inet_inherit_port(sk, child))
 		goto close_child;
 	inet_ehash_remove(net, &req->hash);
 	child->sk_hash = inet_ehashfn(net, req->loc_addr, req->num, req->rmt_addr, req->rmt_port);
@@ -241,6 +257,12 @@ static bool request_paws_reject(const struct sk_buff *skb, const struct request_
 	return ts_paws_reject(opt, net_tcp_now_s(req->net), th->flags & TCPHDR_RST);
 }
 
+/* The echo in an answer to our SYN-ACK is of one of those that were sent. */
+static bool tsecr_reject(const struct request_sock *req, const struct tcp_options_received *opt)
+{
+	return opt->saw_tstamp && opt->rcv_tsecr && req->tstamp_ok && !seq_between(opt->rcv_tsecr, req->snt_tsval_first, req->snt_tsval_last);
+}
+
 /* RST to the peer unless that is what it sent; the request is over. */
 static void embryonic_reset(struct sock *sk, struct sk_buff *skb, struct request_sock *req)
 {
@@ -283,7 +305,7 @@ struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_
 	uint8_t flags = cb->tcp_flags & (TCPHDR_RST | TCPHDR_SYN | TCPHDR_ACK);
 	struct net *net = req->net;
 	struct tcp_options_received opt;
-	bool paws_reject = request_paws_reject(skb, req, &opt);
+	bool paws_reject = request_paws_reject(skb, req, &opt), echo_reject = tsecr_reject(req, &opt);
 
 	if (cb->seq == req->rcv_isn && flags == TCPHDR_SYN && !paws_reject) {
 		*reason = SKB_DROP_REASON_TCP_RETRANSMIT;
@@ -293,12 +315,14 @@ struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_
 	/* An ACK of something else: the listener answers with RST.  Also protects against a crossed simultaneous open. */
 	if ((flags & TCPHDR_ACK) && cb->ack_seq != req->snt_isn + 1)
 		return sk;
-	if (paws_reject || !seq_in_window(cb->seq, cb->end_seq, req->rcv_nxt, req->rcv_nxt + MIN(req->rsk_rcv_wnd, 65535u))) {
-		*reason = paws_reject ? SKB_DROP_REASON_TCP_RFC7323_PAWS : SKB_DROP_REASON_TCP_INVALID_SEQUENCE;
+	if (paws_reject || echo_reject || !seq_in_window(cb->seq, cb->end_seq, req->rcv_nxt, req->rcv_nxt + MIN(req->rsk_rcv_wnd, 65535u))) {
+		*reason = paws_reject ? SKB_DROP_REASON_TCP_RFC7323_PAWS : echo_reject ? SKB_DROP_REASON_TCP_RFC7323_TSECR : SKB_DROP_REASON_TCP_INVALID_SEQUENCE;
 		if (!(flags & TCPHDR_RST) && !tcp_oow_rate_limited(net, skb, MIB_TCPACKSkippedSynRecv, &req->last_oow_ack_time_ms))
 			tcp_v4_reqsk_send_ack(req, skb);
 		if (paws_reject)
 			NET_INC_STATS(net, PAWSEstab);
+		else if (echo_reject)
+			NET_INC_STATS(net, TSEcrRejected);
 		return NULL;
 	}
 	if (opt.saw_tstamp && !seq_after(cb->seq, req->rcv_nxt))

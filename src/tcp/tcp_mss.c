@@ -36,9 +36,6 @@ int tcp_mss_to_mtu(struct sock *sk, int mss)
 	return mss + tcp_sk(sk)->tcp_header_len + inet_csk(sk)->icsk_ext_hdr_len + inet_csk(sk)->icsk_af_ops->net_header_len;
 }
 
-/* No MTU is known to have passed yet: the next tcp_sync_mss() takes the route's as it is. */
-void tcp_mtup_init(struct sock *sk) { inet_csk(sk)->icsk_pmtu_cookie = 0; }
-
 /* Never more than half of the largest window the peer ever offered: else a small window would stall on one segment (RFC 9293 3.8.6.2.1). */
 uint32_t tcp_bound_to_half_wnd(const struct tcp_sock *tp, uint32_t bytes)
 {
@@ -59,6 +56,15 @@ unsigned tcp_sync_mss(struct sock *sk, uint32_t pmtu)
 	inet_csk(sk)->icsk_pmtu_cookie = pmtu;
 	tp->mss_cache = (uint16_t)MIN(mss, 0xffff);
 	return tp->mss_cache;
+}
+
+void tcp_resync_mss(struct sock *sk)
+{
+	const struct dst_entry *dst = __sk_dst_get(sk);
+	uint32_t pmtu = dst ? dst_mtu(dst) : inet_csk(sk)->icsk_pmtu_cookie;
+
+	if (pmtu)
+		tcp_sync_mss(sk, pmtu);
 }
 
 /* MSS for a segment sent now, with the options it would carry. */

@@ -77,7 +77,7 @@ static int unread_bytes(const struct sock *sk)
 	return n && sock_flag(sk, SOCK_F_DONE) ? n - 1 : n;
 }
 
-/* -EINVAL on a listener, -ENOTTY: not one of TCP's. */
+/* -EINVAL on a listener, -EFAULT, -ENOTTY: not one of TCP's. */
 int tcp_ioctl(struct sock *sk, unsigned long cmd, void *arg)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
@@ -102,6 +102,8 @@ int tcp_ioctl(struct sock *sk, unsigned long cmd, void *arg)
 	}
 	if (n < 0)
 		return -EINVAL;
+	if (!arg)
+		return -EFAULT;
 	memcpy(arg, &n, sizeof(n));
 	return 0;
 }

@@ -138,6 +138,24 @@ static void grow_rcvbuf(struct sock *sk, uint32_t copied)
 	}
 }
 
+/* A reader who waits for more than fits would wait for ever: half the buffer at most, and the buffer grows with it unless it is the user's choice. */
+void tcp_set_rcvlowat(struct sock *sk, int val)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	bool locked = sock_flag(sk, SOCK_F_RCVBUF_LOCK);
+	int most = (locked ? sk->sk_rcvbuf : (int)rmem_max(sk)) >> 1;
+
+	val = MIN(val, most);
+	sk->sk_rcvlowat = MAX(val, 1);
+	if (tp->rcv_nxt - tp->copied_seq >= (uint32_t)sk->sk_rcvlowat && sk->sk_state != TCP_LISTEN)
+		sk_data_ready(sk);
+	if (locked || 2 * val <= sk->sk_rcvbuf)
+		return;
+	sk->sk_rcvbuf = 2 * val;
+	if (tp->window_clamp)
+		tp->window_clamp = (uint32_t)tcp_win_from_space(sk, sk->sk_rcvbuf);
+}
+
 void tcp_rcv_space_adjust(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);

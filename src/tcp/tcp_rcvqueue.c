@@ -333,11 +333,11 @@ void tcp_data_queue(struct sock *sk, struct sk_buff *skb)
 	struct tcp_sock *tp = tcp_sk(sk);
 	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 
-	trace_skb(skb, TP_tcp_data_queue);
-	if (cb->seq == cb->end_seq) {
+	if (cb->seq == cb->end_seq) { /* an ACK that came by the slow path: nothing is queued */
 		skb_consume(skb);
 		return;
 	}
+	trace_skb(skb, TP_tcp_data_queue);
 	dst_release(skb->dst);
 	skb->dst = NULL;
 	skb_pull(skb, tcp_hdrlen_of(tcp_hdr(skb)));

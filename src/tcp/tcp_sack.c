@@ -162,20 +162,33 @@ static unsigned segment_size(const struct sk_buff *skb)
 }
 
 /*
+ * The skb that seq lies within, its segments' size, and where in it the segment of seq begins.  NULL: seq is a bound already, or the skb is
+ * wholly SACKed and stays in one piece.
+ */
+static struct sk_buff *segment_around(struct sock *sk, uint32_t seq, unsigned *mss, uint32_t *off)
+{
+	struct sk_buff *skb = rtx_find(sk, seq);
+
+	if (!skb || !seq_after(seq, TCP_SKB_CB(skb)->seq) || (TCP_SKB_CB(skb)->sacked & TCPCB_SACKED_ACKED))
+		return NULL;
+	*mss = segment_size(skb);
+	*off = (seq - TCP_SKB_CB(skb)->seq) / *mss * *mss;
+	return skb;
+}
+
+/*
  * The bounds of a piece are moved to bounds of segments: of a segment that the block [lo, hi) covers only in part nothing is taken.
  * A super-segment is split there, unless it is wholly SACKed.
  */
 static uint32_t align_start(struct sock *sk, uint32_t seq, uint32_t lo)
 {
-	struct sk_buff *skb = rtx_find(sk, seq);
-	struct tcp_skb_cb *cb = skb ? TCP_SKB_CB(skb) : NULL;
 	unsigned mss;
 	uint32_t off;
+	struct sk_buff *skb = segment_around(sk, seq, &mss, &off);
 
-	if (!skb || !seq_after(seq, cb->seq) || (cb->sacked & TCPCB_SACKED_ACKED))
+	if (!skb)
 		return seq;
-	mss = segment_size(skb);
-	off = (seq - cb->seq) / mss * mss;
+	const struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 	if (seq_before(cb->seq + off, lo) && cb->seq + off != seq)
 		off += mss;
 	return split_at(sk, skb, off, mss, cb->end_seq);
@@ -183,15 +196,13 @@ static uint32_t align_start(struct sock *sk, uint32_t seq, uint32_t lo)
 
 static uint32_t align_end(struct sock *sk, uint32_t seq, uint32_t hi)
 {
-	struct sk_buff *skb = rtx_find(sk, seq);
-	struct tcp_skb_cb *cb = skb ? TCP_SKB_CB(skb) : NULL;
 	unsigned mss;
 	uint32_t off;
+	struct sk_buff *skb = segment_around(sk, seq, &mss, &off);
 
-	if (!skb || !seq_after(seq, cb->seq) || (cb->sacked & TCPCB_SACKED_ACKED))
+	if (!skb)
 		return seq;
-	mss = segment_size(skb);
-	off = (seq - cb->seq) / mss * mss;
+	const struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 	if (cb->seq + off != seq) {
 		if (off + mss >= skb->len && !seq_after(cb->end_seq, hi))
 			return cb->end_seq;

@@ -297,7 +297,7 @@ static int send_loop(struct send_call *c)
 		}
 		if (unlikely(res == ADDED_SHORT)) {
 			remove_empty_skb(c->sk);
-			return 0;
+			return c->msg->iter.type == ITER_FILL ? 0 : -EFAULT;
 		}
 		if (!c->msg->iter.count) {
 			if (unlikely(c->flags & MSG_EOR))
@@ -311,8 +311,8 @@ static int send_loop(struct send_call *c)
 }
 
 /*
- * Bytes queued, at least one unless nothing was asked for; or -EPIPE (never SIGPIPE), -EAGAIN, -EINTR, the connection's error.  A fill
- * iterator's own error is its owner's to remember: 0 then.
+ * Bytes queued, at least one unless nothing was asked for; or -EPIPE (never SIGPIPE), -EAGAIN, -EINTR, -EFAULT, the connection's error, -EINVAL
+ * for a control message that no socket has.  A fill iterator's own error is its owner's to remember: 0 then.
  */
 ssize_t tcp_sendmsg(struct sock *sk, struct msghdr_k *msg)
 {
@@ -330,6 +330,13 @@ ssize_t tcp_sendmsg(struct sock *sk, struct msghdr_k *msg)
 	}
 	if (unlikely(sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN)))
 		return tcp_stream_error(sk, -EPIPE);
+	if (unlikely(msg->controllen)) {
+		struct ipcm_cookie ipc; /* segments are not datagrams: the messages are checked, and that is all */
+
+		err = ip_cmsg_send(sk, msg->control, msg->controllen, &ipc);
+		if (err)
+			return tcp_stream_error(sk, err);
+	}
 	c.mss_now = tcp_send_mss(sk, &c.size_goal, c.flags);
 	err = send_loop(&c);
 	remove_empty_skb(sk);

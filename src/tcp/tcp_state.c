@@ -97,7 +97,6 @@ static void init_cwnd_and_rto(struct sock *sk)
 void tcp_init_transfer(struct sock *sk, struct sk_buff *skb)
 {
 	(void)skb;
-	tcp_mtup_init(sk);
 	inet_csk(sk)->icsk_af_ops->rebuild_header(sk);
 	init_cwnd_and_rto(sk);
 	tcp_init_congestion_control(sk);

@@ -55,20 +55,22 @@ static void take_peer_isn(struct tcp_sock *tp, const struct sk_buff *skb)
 
 static void size_segments(struct sock *sk)
 {
-	const struct dst_entry *dst = __sk_dst_get(sk);
-
-	tcp_sync_mss(sk, dst ? dst_mtu(dst) : inet_csk(sk)->icsk_pmtu_cookie);
+	tcp_resync_mss(sk);
 	tcp_initialize_rcv_mss(sk);
 }
 
 /* A timestamp echo must be of one of our SYNs: sent between the first and now. */
-static bool echo_is_ours(const struct tcp_sock *tp)
+static bool echo_is_ours(const struct sock *sk)
 {
+	const struct tcp_sock *tp = tcp_sk(sk);
 	const struct tcp_options_received *opt = &tp->rx_opt;
-	uint32_t first = tp->active ? tp->active->retrans_stamp_ms : 0;
+	const struct sk_buff *syn = tcp_rtx_queue_head(sk);
 
-	if (!opt->saw_tstamp || !opt->rcv_tsecr || !first)
+	if (!opt->saw_tstamp || !opt->rcv_tsecr || !syn)
 		return true;
+	uint32_t first = tp->active ? tp->active->retrans_stamp_ms : 0;
+	if (!first) /* sent once */
+		first = (uint32_t)(syn->skb_mstamp_ns / NSEC_PER_MSEC);
 	return seq_between(opt->rcv_tsecr, first, tcp_time_stamp_ms(tp));
 }
 
@@ -113,7 +115,6 @@ static void simultaneous_open(struct sock *sk, struct sk_buff *skb, const struct
 	tp->snd_wnd = be16_to_cpu(th->window); /* never scaled in a SYN */
 	tp->max_window = tp->snd_wnd;
 	tcp_ecn_rcv_syn(tp, th);
-	tcp_mtup_init(sk);
 	size_segments(sk);
 	tcp_send_synack(sk);
 	skb_consume(skb);
@@ -147,7 +148,7 @@ enum skb_drop_reason tcp_rcv_synsent_state_process(struct sock *sk, struct sk_bu
 				inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, TCP_TIMEOUT_MIN_US);
 			return refuse(sk, NULL, saved_clamp, SKB_DROP_REASON_TCP_INVALID_ACK_SEQUENCE);
 		}
-		if (!echo_is_ours(tp)) {
+		if (!echo_is_ours(sk)) {
 			NET_INC_STATS(sk->sk_net, PAWSActive);
 			return refuse(sk, NULL, saved_clamp, SKB_DROP_REASON_TCP_RFC7323_TSECR);
 		}

@@ -24,6 +24,8 @@ void inet_twsk_kill(struct tcp_timewait_sock *tw)
 	inet_ehash_remove(net, &tw->hash);
 	inet_bind_unlink(net, tw->tb, &tw->bind_node);
 	net->tcp->tw_count--;
+	if (unlikely(tw->accept_any))
+		ip_accept_any(net, false);
 	kmem_cache_free(net->tcp->tw_cache, tw);
 }
 
@@ -46,12 +48,14 @@ static struct tcp_timewait_sock *tw_take_place(struct sock *sk)
 	tw = kmem_cache_zalloc(net->tcp->tw_cache, MEM_NORMAL);
 	if (!tw)
 		return NULL;
+	if (sock_flag(sk, SOCK_F_ACCEPT_ANY))
+		ip_accept_any(net, true);
 	*tw = (struct tcp_timewait_sock){
 		.net = net, .prot = sk->sk_prot, .family = sk->sk_family, .state = TCP_TIME_WAIT, .hashval = sk->sk_hash,
 		.tb = inet_csk(sk)->icsk_bind_hash,
 		.rcv_saddr = inet->inet_rcv_saddr.ip, .daddr = inet->inet_daddr.ip, .dport = inet->inet_dport, .sport = inet->inet_sport,
 		.num = inet->inet_num, .bound_dev_if = sk->sk_bound_dev_if, .tos = inet->tos & ~INET_ECN_MASK,
-		.transparent = sock_flag(sk, SOCK_F_TRANSPARENT), .reuse = sk->sk_reuse, .reuseport = sk->sk_reuseport,
+		.accept_any = sock_flag(sk, SOCK_F_ACCEPT_ANY), .reuse = sk->sk_reuse, .reuseport = sk->sk_reuseport,
 		.rcv_wscale = tp->rx_opt.rcv_wscale, .rcv_nxt = tp->rcv_nxt, .snd_nxt = tp->snd_nxt, .rcv_wnd = tcp_receive_window(tp),
 		.ts_offset = tp->tsoffset, .ts_recent = tp->rx_opt.ts_recent, .ts_recent_stamp_s = tp->rx_opt.ts_recent_stamp_s,
 		.last_oow_ack_time_ms = tp->last_oow_ack_time_ms, .mark = sk->sk_mark, .priority = sk->sk_priority,

@@ -78,6 +78,8 @@ static int udp_cmsg_send(struct sock *sk, struct msghdr_k *msg, struct ipcm_cook
 			err = cmsg_source(c, ipc, sport);
 		else if (c->cmsg_level == IPPROTO_IPV6 && sk->sk_family == AF_INET6)
 			err = cmsg6_send(c, ipc);
+		else if (c->cmsg_level == IPPROTO_UDP)
+			err = -EINVAL; /* there is none that we have */
 		else
 			err = ip_cmsg_send(sk, c, c->cmsg_len, ipc);
 	}

@@ -156,7 +156,7 @@ static void udp_cmsg_recv(struct msghdr_k *msg, struct sock *sk, struct sk_buff 
 	ip_cmsg_recv(msg, sk, skb);
 	if (sk->sk_family == AF_INET6)
 		udp_cmsg6_recv(msg, sk, skb);
-	if (sock_flag(sk, SOCK_F_ACCEPT_ANY)) {
+	if (unlikely(sock_flag(sk, SOCK_F_ACCEPT_ANY) || sock_flag(sk, SOCK_F_RECVORIGDSTADDR))) {
 		struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = udp_hdr(skb)->dest, .sin_addr = {ip_hdr(skb)->daddr}};
 
 		put_cmsg(msg, IPPROTO_IP, OPT_IP_ORIGDSTADDR, &to, sizeof(to));
@@ -182,8 +182,7 @@ ssize_t udp_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
 	if (!(flags & MSG_PEEK))
 		NET_INC_STATS(net, UdpInDatagrams);
 	datagram_set_name(msg, ip_hdr(skb)->saddr, udp_hdr(skb)->source);
-	if (unlikely(msg->controllen))
-		udp_cmsg_recv(msg, sk, skb);
+	udp_cmsg_recv(msg, sk, skb);
 	if (flags & MSG_TRUNC)
 		n = (ssize_t)skb->len;
 consume:
@@ -193,36 +192,10 @@ consume:
 
 /* --- errors ------------------------------------------------------------------------------------------------------------- */
 
-/* The errno that an ICMP error means, positive, and whether it ends the conversation; 0: none. */
-static int udp_icmp_errno(struct sk_buff *skb, const struct sock *sk, uint8_t type, uint8_t code, uint32_t info, bool *hard)
-{
-	*hard = false;
-	switch (type) {
-	case ICMP_TIME_EXCEEDED:
-		return EHOSTUNREACH;
-	case ICMP_PARAMETERPROB:
-		*hard = true;
-		return EPROTO;
-	case ICMP_DEST_UNREACH:
-		if (code > NR_ICMP_UNREACH)
-			return 0;
-		if (code == ICMP_FRAG_NEEDED) {
-			ipv4_update_pmtu(skb->net, ((const struct iphdr *)(const void *)skb->data)->daddr, info);
-			*hard = inet_sk(sk)->pmtudisc != IP_PMTUDISC_DONT_;
-			return *hard ? EMSGSIZE : 0;
-		}
-		*hard = icmp_err_convert[code].fatal;
-		return icmp_err_convert[code].errno_;
-	default:
-		return 0;
-	}
-}
-
 int udp_err(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info)
 {
 	const struct iphdr *iph = (const struct iphdr *)(void *)skb->data;
 	const struct udphdr *uh = (const struct udphdr *)(void *)(skb->data + iph->ihl * 4u);
-	bool hard;
 	/* The quoted packet is ours: its source is the socket's address. */
 	struct sock *sk = udp4_lookup(skb->net, iph->daddr, uh->dest, iph->saddr, be16_to_cpu(uh->source), skb->dev->ifindex);
 
@@ -230,14 +203,6 @@ int udp_err(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info)
 		NET_INC_STATS(skb->net, IcmpInErrors);
 		return -ENOENT;
 	}
-	int err = udp_icmp_errno(skb, sk, type, code, info, &hard);
-	if (!err)
-		return 0;
-	if (sock_flag(sk, SOCK_F_RECVERR))
-		ip_icmp_error(sk, skb, err, uh->dest, info, (const uint8_t *)(uh + 1));
-	else if (!hard || sk->sk_state != TCP_ESTABLISHED)
-		return 0; /* an unconnected socket cannot tell which of its peers is meant */
-	sk->sk_err = err;
-	sk_error_report(sk);
+	datagram_icmp_error(sk, skb, type, code, info, uh->dest, (const uint8_t *)(uh + 1));
 	return 0;
 }

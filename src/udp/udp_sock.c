@@ -40,13 +40,8 @@ static int udp_disconnect(struct sock *sk)
 
 enum { OPT_UDP_CORK = 1 };
 
-static int udp_set_cork(struct sock *sk, const void *val, socklen_t len)
+static int udp_set_cork(struct sock *sk, int v)
 {
-	int v;
-
-	if (len < sizeof(v))
-		return -EINVAL;
-	memcpy(&v, val, sizeof(v));
 	udp_sk(sk)->corkflag = v != 0;
 	if (!v)
 		udp_push_pending_frames(sk);
@@ -55,18 +50,23 @@ static int udp_set_cork(struct sock *sk, const void *val, socklen_t len)
 
 static int udp_setsockopt(struct sock *sk, int level, int name, const void *val, socklen_t len)
 {
-	if (level == IPPROTO_UDP)
-		return name == OPT_UDP_CORK ? udp_set_cork(sk, val, len) : -ENOPROTOOPT;
-	return level == IPPROTO_IP ? ip_setsockopt(sk, name, val, len) : -ENOPROTOOPT;
+	int v;
+
+	if (level != IPPROTO_UDP)
+		return ip_setsockopt(sk, level, name, val, len);
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	return name == OPT_UDP_CORK ? udp_set_cork(sk, v) : -ENOPROTOOPT;
 }
 
 static int udp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *len)
 {
 	int v = udp_sk(sk)->corkflag;
 
-	if (level == IPPROTO_IP)
-		return ip_getsockopt(sk, name, val, len);
-	if (level != IPPROTO_UDP || name != OPT_UDP_CORK)
+	if (level != IPPROTO_UDP)
+		return ip_getsockopt(sk, level, name, val, len);
+	if (name != OPT_UDP_CORK)
 		return -ENOPROTOOPT;
 	*len = MIN(*len, (socklen_t)sizeof(v));
 	memcpy(val, &v, *len);

@@ -36,9 +36,7 @@ static ssize_t plain_io(struct net *net, int fd, void *buf, size_t n, file_io_fn
 	struct iovec iov = {buf, MIN(n, (size_t)MAX_RW_COUNT)};
 	struct iov_iter it;
 	ssize_t r = -EFAULT;
-	if (n > SIZE_MAX / 2)
-		r = -EINVAL;
-	else if (buf || !n) {
+	if (n <= SIZE_MAX / 2) {
 		iov_iter_init(&it, &iov, 1, iov.iov_len);
 		r = io(f, &it);
 	}

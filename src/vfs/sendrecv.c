@@ -24,8 +24,8 @@ ssize_t xmit_sendto(xmit_net *net, int fd, const void *buf, size_t n, int flags,
 
 	if (unlikely(!sock))
 		return sys_result(err);
-	ssize_t r = n && !buf ? -EFAULT : 0;
-	if (addr && !r) {
+	ssize_t r = 0; /* a NULL buffer is found out by the copy, if there is one */
+	if (addr) {
 		r = move_addr_to_kernel(addr, len, &a);
 		msg.name = &a;
 		msg.namelen = len;
@@ -52,14 +52,11 @@ ssize_t xmit_recvfrom(xmit_net *net, int fd, void *buf, size_t n, int flags, str
 
 	if (unlikely(!sock))
 		return sys_result(err);
-	ssize_t r = -EFAULT;
-	if (buf || !n) {
-		iov_iter_init(&msg.iter, &iov, 1, iov.iov_len);
-		msg.name = addr ? &a : NULL;
-		r = sock_recvmsg(sock, &msg, (int)msg_flags(f, flags));
-		if (r >= 0 && addr && (err = move_addr_to_user(&a, msg.namelen, addr, len)) < 0)
-			r = err;
-	}
+	iov_iter_init(&msg.iter, &iov, 1, iov.iov_len);
+	msg.name = addr ? &a : NULL;
+	ssize_t r = sock_recvmsg(sock, &msg, (int)msg_flags(f, flags));
+	if (r >= 0 && addr && (err = move_addr_to_user(&a, msg.namelen, addr, len)) < 0)
+		r = err;
 	fput(f);
 	return sys_result(r);
 }

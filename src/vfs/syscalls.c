@@ -21,18 +21,31 @@ int xmit_socket(xmit_net *net, int domain, int type, int protocol)
 	return sys_result_int(sock_map_fd(sock, flags));
 }
 
+/* For the calls that are given an address: the socket of fd, held by *f, and the address in *a; NULL and *err. */
+static struct socket *lookup_with_addr(struct net *net, int fd, const struct sockaddr *addr, socklen_t len, struct file **f, struct sockaddr_any *a,
+				       int *err)
+{
+	struct socket *sock = sockfd_lookup_light(net, fd, f, err);
+
+	if (!sock)
+		return NULL;
+	*err = move_addr_to_kernel(addr, len, a);
+	if (!*err)
+		return sock;
+	fput(*f);
+	return NULL;
+}
+
 int xmit_bind(xmit_net *net, int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct sockaddr_any a;
 	struct file *f;
 	int err;
-	struct socket *sock = sockfd_lookup_light(net, fd, &f, &err);
+	struct socket *sock = lookup_with_addr(net, fd, addr, len, &f, &a, &err);
 
 	if (!sock)
 		return sys_result_int(err);
-	err = move_addr_to_kernel(addr, len, &a);
-	if (!err)
-		err = sock->ops->bind(sock, &a, len);
+	err = sock->ops->bind(sock, &a, len);
 	fput(f);
 	return sys_result_int(err);
 }
@@ -118,13 +131,11 @@ int xmit_connect(xmit_net *net, int fd, const struct sockaddr *addr, socklen_t l
 	struct sockaddr_any a;
 	struct file *f;
 	int err;
-	struct socket *sock = sockfd_lookup_light(net, fd, &f, &err);
+	struct socket *sock = lookup_with_addr(net, fd, addr, len, &f, &a, &err);
 
 	if (!sock)
 		return sys_result_int(err);
-	err = move_addr_to_kernel(addr, len, &a);
-	if (!err)
-		err = sock->ops->connect(sock, &a, len, (int)f->flags);
+	err = sock->ops->connect(sock, &a, len, (int)f->flags);
 	fput(f);
 	return sys_result_int(err);
 }
@@ -178,12 +189,22 @@ int xmit_setsockopt(xmit_net *net, int fd, int level, int name, const void *val,
 		return sys_result_int(err);
 	if (len > INT32_MAX)
 		err = -EINVAL;
-	else if (len && !val)
+	else if (len && !val && level != IPPROTO_IP) /* of IP's options some are not looked at: they check themselves */
 		err = -EFAULT;
 	else
 		err = sock_setsockopt(sock, level, name, val, len);
 	fput(f);
 	return sys_result_int(err);
+}
+
+/* There is no place for the value: -EFAULT, unless the option is not there either. */
+static int getsockopt_nowhere(struct socket *sock, int level, int name, socklen_t len)
+{
+	uint8_t nowhere[512];
+
+	len = MIN(len, (socklen_t)sizeof(nowhere));
+	int err = sock_getsockopt(sock, level, name, nowhere, &len);
+	return err ? err : len ? -EFAULT : 0;
 }
 
 int xmit_getsockopt(xmit_net *net, int fd, int level, int name, void *val, socklen_t *len)
@@ -194,12 +215,7 @@ int xmit_getsockopt(xmit_net *net, int fd, int level, int name, void *val, sockl
 
 	if (!sock)
 		return sys_result_int(err);
-	if (!len || (*len && !val))
-		err = -EFAULT;
-	else if (*len > INT32_MAX)
-		err = -EINVAL;
-	else
-		err = sock_getsockopt(sock, level, name, val, len);
+	err = !len ? -EFAULT : *len > INT32_MAX ? -EINVAL : val ? sock_getsockopt(sock, level, name, val, len) : getsockopt_nowhere(sock, level, name, *len);
 	fput(f);
 	return sys_result_int(err);
 }

@@ -1,37 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_socket_calls.c - what the calls return: errno for errno what Linux does (each row was tried there), over a two-host network. */
-#include "sim.h"
-#include "test.h"
-#include <errno.h>
+#include "pair.h"
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
-
-static struct sim s;
-static xmit_net *a, *b; /* client and server */
-
-static int setup(void **state)
-{
-	(void)state;
-	sim_init_pair(&s, 11, NULL);
-	a = s.host[0];
-	b = s.host[1];
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	sim_exit(&s);
-	return 0;
-}
-
-#define FAILS(call, err) \
-	do { \
-		errno = 0; \
-		assert_int_equal((call), -1); \
-		assert_int_equal(errno, err); \
-	} while (0)
 
 static int listener(uint16_t port, int backlog)
 {
@@ -347,13 +318,54 @@ static void accept_any_tells_the_destination(void **state)
 	assert_int_equal(xmit_read(a, c, buf, sizeof(buf)), 2);
 }
 
+/* Connections to any destination that are closing, after all who take such connections are gone: they still hear their peers, to the last ACK. */
+static void accept_any_holds_until_the_last_connection_is_over(void **state)
+{
+	struct sockaddr_in anywhere = {.sin_family = AF_INET, .sin_port = htons(4321), .sin_addr = {htonl(0xc6336407)}};
+	int one = 1, c[3], d[3];
+	char buf[4];
+
+	(void)state;
+	assert_int_equal(xmit_route_add_text(a, "default via 192.0.2.2"), 0);
+	int l = xmit_socket(b, AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(xmit_setsockopt(b, l, XMIT_SOL_XMIT, XMIT_SO_ACCEPT_ANY, &one, sizeof(one)), 0);
+	assert_int_equal(xmit_listen(b, l, 5), 0);
+	for (int i = 0; i < 3; i++) {
+		c[i] = xmit_socket(a, AF_INET, SOCK_STREAM, 0);
+		assert_int_equal(xmit_connect(a, c[i], (struct sockaddr *)&anywhere, sizeof(anywhere)), 0);
+		if (i < 2)
+			d[i] = xmit_accept(b, l, NULL, NULL);
+	}
+	xmit_close(b, l);  /* the third was never accepted: it is reset */
+	assert_int_equal(xmit_write(b, d[0], "bye", 3), 3);
+	xmit_close(b, d[0]); /* b waits for its peer's FIN, then in TIME_WAIT */
+	sim_run(&s, SIM_SEC);
+	xmit_close(a, c[1]); /* a closes first, b at once behind it */
+	xmit_close(b, d[1]);
+	sim_run(&s, SIM_SEC);
+	assert_int_equal(xmit_read(a, c[0], buf, sizeof(buf)), 3);
+	assert_int_equal(xmit_read(a, c[0], buf, sizeof(buf)), 0);
+	xmit_close(a, c[0]);
+	sim_run(&s, 5 * SIM_SEC);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(xmit_counter(i ? b : a, "TcpRetransSegs", NULL), 0);
+	FAILS(xmit_read(a, c[2], buf, sizeof(buf)), ECONNRESET);
+	/* When all is over b is no host of every address any more. */
+	sim_run(&s, 100 * SIM_SEC);
+	int late = xmit_socket(a, AF_INET, SOCK_STREAM, 0);
+	uint64_t resets = xmit_counter(b, "TcpOutRsts", NULL);
+	assert_int_equal(xmit_setsockopt(a, late, IPPROTO_TCP, XMIT_TCP_SYNCNT, &one, sizeof(one)), 0);
+	FAILS(xmit_connect(a, late, (struct sockaddr *)&anywhere, sizeof(anywhere)), ETIMEDOUT);
+	assert_int_equal(xmit_counter(b, "TcpOutRsts", NULL), resets);
+}
+
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(socket_arguments), T(unconnected_stream), T(bind_errors), T(connect_refused_and_unreachable), T(nonblocking_connect),
 		T(stream_shutdown_and_eof), T(close_with_unread_data_resets), T(linger_zero_resets), T(receive_flags), T(udp_basics),
 		T(unknown_options_fail_loudly), T(v4_mapped_sockets), T(epoll_level_edge_and_callbacks), T(accept_any_tells_the_destination),
+		T(accept_any_holds_until_the_last_connection_is_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,62 @@ static void with_every_fault(void **state)
 	}
 }
 
+/* --- goodput ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Percent of the link's rate that one flow's payload reaches, the handshake included. */
+static unsigned goodput(const struct xmit_vnic_config *link, uint64_t bytes)
+{
+	static struct sim s;
+	static struct sim_flow f;
+
+	sim_init_pair(&s, 1, link);
+	sim_flow_start(&f, &s, 0, 1, 80, bytes);
+	assert_true(sim_run_until(&s, sim_flow_done, &f, 600 * SIM_SEC));
+	assert_int_equal(f.error, 0);
+	double seconds = (double)(f.finished_ns - f.started_ns) / 1e9;
+	unsigned percent = (unsigned)((double)bytes * 8 / seconds / (double)link->rate_bps * 100);
+	printf("%llu bytes in %.3f s: %u %% of the rate; retransmitted %llu, timeouts %llu\n", (unsigned long long)bytes, seconds, percent,
+	       (unsigned long long)xmit_counter(s.host[0], "TcpRetransSegs", NULL), (unsigned long long)xmit_counter(s.host[0], "TcpExtTCPTimeouts", NULL));
+	sim_flow_close(&f);
+	sim_exit(&s);
+	return percent;
+}
+
+static void goodput_without_loss(void **state)
+{
+	(void)state;
+	assert_true(goodput(&(struct xmit_vnic_config){.size = sizeof(struct xmit_vnic_config), .delay_ns = 20 * SIM_MS, .rate_bps = 100000000},
+			    20000000) >= 85);
+}
+
+static void goodput_with_loss(void **state)
+{
+	struct xmit_vnic_config link = {.size = sizeof(link), .features = XMIT_VNIC_NO_OFFLOAD, .delay_ns = 5 * SIM_MS, .rate_bps = 50000000, .loss_ppm = 1000};
+
+	(void)state;
+	for (link.seed = 1; link.seed <= 3; link.seed++)
+		assert_true(goodput(&link, 20000000) >= 60);
+}
+
+/* The answer to the first SYN takes longer than its timeout: its echo is of the first SYN, and it is accepted. */
+static void syn_answered_late(void **state)
+{
+	struct xmit_vnic_config link = {.size = sizeof(link), .delay_ns = 700 * SIM_MS};
+	static struct sim s;
+	static struct sim_flow f;
+
+	(void)state;
+	sim_init_pair(&s, 1, &link);
+	sim_flow_start(&f, &s, 0, 1, 80, 100000);
+	assert_true(sim_run_until(&s, sim_flow_done, &f, 60 * SIM_SEC));
+	assert_int_equal(f.error, 0);
+	assert_int_equal(f.received, 100000);
+	assert_true(xmit_counter(s.host[0], "TcpExtTCPSynRetrans", NULL) >= 1);
+	assert_int_equal(xmit_drops(s.host[0], "TCP_RFC7323_TSECR"), 0);
+	sim_flow_close(&f);
+	sim_exit(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +151,9 @@ int main(void)
 		cmocka_unit_test(with_delay_and_rate),
 		cmocka_unit_test(with_loss),
 		cmocka_unit_test(with_every_fault),
+		cmocka_unit_test(goodput_without_loss),
+		cmocka_unit_test(goodput_with_loss),
+		cmocka_unit_test(syn_answered_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -271,11 +271,52 @@ static inline size_t drain(xmit_net *net, int fd)
 	return got;
 }
 
-#define FAILS(call, err) \
-	do { \
-		errno = 0; \
-		assert_int_equal((call), -1); \
-		assert_int_equal(errno, err); \
-	} while (0)
+/* --- for TCP ---------------------------------------------------------------------------------------------------------------- */
+
+/* Fills the send buffer and lets time pass; the reader reads. */
+static inline void stream_for(uint64_t ns)
+{
+	static char big[1 << 16];
+	uint64_t until = p.s.now_ns + ns;
+
+	do {
+		while (xmit_send(p.a, p.c, big, sizeof(big), MSG_DONTWAIT) > 0)
+			;
+		drain(p.b, p.d);
+	} while (sim_step(&p.s, until) || p.s.now_ns < until);
+}
+
+static inline void congestion(int fd, const char *name)
+{
+	assert_int_equal(xmit_setsockopt(p.a, fd, IPPROTO_TCP, XMIT_TCP_CONGESTION, name, (socklen_t)strlen(name)), 0);
+}
+
+static inline bool lose_all_tcp(const struct frame *f, int end, unsigned nr)
+{
+	(void)end;
+	(void)nr;
+	return is_tcp(f);
+}
+
+/* Once lose_next_segment() was called: the next segment that has not been sent yet is lost the first time. */
+static uint32_t lost_seq;
+static bool lost_once;
+static inline bool lose_lost_seq_once(const struct frame *f, int end, unsigned nr)
+{
+	(void)nr;
+	if (end || !is_tcp(f) || !payload_of(f) || lost_once || seq_of(f) != lost_seq)
+		return false;
+	return lost_once = true;
+}
+
+static inline void lose_next_segment(void)
+{
+	lost_once = false;
+	lost_seq = tp_of(p.a, p.c)->snd_nxt;
+	path_lose(lose_lost_seq_once);
+}
+
+/* A path test is set up by itself; its network ends here. */
+#define T(f) cmocka_unit_test_setup_teardown(f, NULL, path_end)
 
 #endif

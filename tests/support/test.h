@@ -6,6 +6,7 @@
 #ifndef XMIT_TESTS_TEST_H
 #define XMIT_TESTS_TEST_H
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -105,4 +106,13 @@ static inline int mini_run(const struct CMUnitTest *tests, size_t n)
 #define cmocka_run_group_tests(tests, setup, teardown) mini_run(tests, sizeof(tests) / sizeof((tests)[0]))
 
 #endif
+
+/* A public call that fails with this errno. */
+#define FAILS(call, err) \
+	do { \
+		errno = 0; \
+		assert_int_equal((call), -1); \
+		assert_int_equal(errno, err); \
+	} while (0)
+
 #endif

@@ -3,48 +3,8 @@
  * test_udp.c - UDP (S1, S2) through the public calls over loopback: ports and who shares them, which socket a datagram goes to, what send and
  * receive say, ICMP errors, corking, v4-mapped addresses.  Linux's behaviour for the same calls is the expectation.
  */
-#include "test.h"
-#include "xmit/control.h"
+#include "one_net.h"
 #include "xmit/dev.h"
-#include "xmit/socket.h"
-#include "xmit/xmit.h"
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
-
-static int setup(void **state)
-{
-	struct xmit_config c = {.size = sizeof(c), .memory_bytes = 32 << 20};
-
-	*state = xmit_net_new(&c);
-	return *state ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	xmit_net_free(*state);
-	return 0;
-}
-
-#define assert_errno(call, e) \
-	do { \
-		errno = 0; \
-		assert_int_equal(call, -1); \
-		assert_int_equal(errno, e); \
-	} while (0)
-
-static void run(xmit_net *net)
-{
-	while (xmit_poll(net, 0) > 0)
-		;
-}
-
-static struct sockaddr_in addr4(uint32_t ip, uint16_t port)
-{
-	return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(ip)}};
-}
 
 static struct sockaddr_in6 addr6(const char *text, uint16_t port)
 {
@@ -59,22 +19,6 @@ enum { LO1 = 0x7f000001, LO2 = 0x7f000002 };
 static void set_int(xmit_net *net, int fd, int level, int name, int v)
 {
 	assert_int_equal(xmit_setsockopt(net, fd, level, name, &v, sizeof(v)), 0);
-}
-
-static int udp(xmit_net *net) { return xmit_socket(net, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0); }
-
-static int bind4(xmit_net *net, int fd, uint32_t ip, uint16_t port)
-{
-	struct sockaddr_in sa = addr4(ip, port);
-
-	return xmit_bind(net, fd, (struct sockaddr *)&sa, sizeof(sa));
-}
-
-static int connect4(xmit_net *net, int fd, uint32_t ip, uint16_t port)
-{
-	struct sockaddr_in sa = addr4(ip, port);
-
-	return xmit_connect(net, fd, (struct sockaddr *)&sa, sizeof(sa));
 }
 
 static ssize_t send4(xmit_net *net, int fd, const char *text, uint32_t ip, uint16_t port)
@@ -116,13 +60,13 @@ static void test_ports(void **state)
 	int a = udp(net), b = udp(net), c = udp(net);
 
 	assert_int_equal(bind4(net, a, LO1, 5000), 0);
-	assert_errno(bind4(net, a, LO1, 5001), EINVAL); /* bound already */
-	assert_errno(bind4(net, b, LO1, 5000), EADDRINUSE);
-	assert_errno(bind4(net, b, 0, 5000), EADDRINUSE);
-	assert_errno(bind4(net, b, 0xc0000207, 5000), EADDRNOTAVAIL);
+	FAILS(bind4(net, a, LO1, 5001), EINVAL); /* bound already */
+	FAILS(bind4(net, b, LO1, 5000), EADDRINUSE);
+	FAILS(bind4(net, b, 0, 5000), EADDRINUSE);
+	FAILS(bind4(net, b, 0xc0000207, 5000), EADDRNOTAVAIL);
 	assert_int_equal(bind4(net, b, LO2, 5000), 0);
 	set_int(net, c, SOL_SOCKET, SO_REUSEADDR, 1);
-	assert_errno(bind4(net, c, LO1, 5000), EADDRINUSE); /* the other did not agree */
+	FAILS(bind4(net, c, LO1, 5000), EADDRINUSE); /* the other did not agree */
 	assert_int_equal(xmit_close(net, a), 0);
 	assert_int_equal(bind4(net, c, LO1, 5000), 0);
 	int d = udp(net);
@@ -148,8 +92,8 @@ static void test_ephemeral_ports_run_out(void **state)
 	}
 	assert_int_equal(used, 1023);
 	int fd = udp(net);
-	assert_errno(bind4(net, fd, 0, 0), EADDRINUSE);
-	assert_errno(send4(net, fd, "x", LO1, 9), EAGAIN); /* no port to send from */
+	FAILS(bind4(net, fd, 0, 0), EADDRINUSE);
+	FAILS(send4(net, fd, "x", LO1, 9), EAGAIN); /* no port to send from */
 }
 
 /* --- which socket ------------------------------------------------------------------------------------------------------------ */
@@ -215,8 +159,8 @@ static void test_send_receive(void **state)
 	char buf[8];
 
 	assert_int_equal(bind4(net, rx, LO1, 6200), 0);
-	assert_errno(xmit_send(net, tx, "x", 1, 0), EDESTADDRREQ);
-	assert_errno(send4(net, tx, "x", LO1, 0), EINVAL);
+	FAILS(xmit_send(net, tx, "x", 1, 0), EDESTADDRREQ);
+	FAILS(send4(net, tx, "x", LO1, 0), EINVAL);
 	assert_int_equal(send4(net, tx, "hello world", LO1, 6200), 11);
 	assert_int_equal(xmit_recvfrom(net, rx, buf, 5, MSG_PEEK, (struct sockaddr *)&from, &len), 5);
 	assert_int_equal(ntohs(from.sin_port), port_of(net, tx));
@@ -229,7 +173,7 @@ static void test_send_receive(void **state)
 	assert_int_equal(xmit_recvmsg(net, rx, &m, MSG_TRUNC), 11);
 	assert_true(m.msg_flags & MSG_TRUNC);
 	assert_memory_equal(buf, "hello", 5);
-	assert_errno(xmit_recv(net, rx, buf, 1, 0), EAGAIN);
+	FAILS(xmit_recv(net, rx, buf, 1, 0), EAGAIN);
 	assert_int_equal(send4(net, tx, "", LO1, 6200), 0); /* an empty datagram is one */
 	assert_int_equal(xmit_recv(net, rx, buf, 1, 0), 0);
 	assert_int_equal(xmit_counter(net, "UdpOutDatagrams", NULL), 2);
@@ -246,7 +190,7 @@ static void test_sizes(void **state)
 		big[i] = (char)(i * 7);
 	assert_int_equal(bind4(net, rx, LO1, 6201), 0);
 	assert_int_equal(connect4(net, tx, LO1, 6201), 0);
-	assert_errno(xmit_send(net, tx, big, 65508, 0), EMSGSIZE);
+	FAILS(xmit_send(net, tx, big, 65508, 0), EMSGSIZE);
 	for (size_t n = 65507; n; n /= 3) {
 		assert_int_equal(xmit_send(net, tx, big, n, 0), n);
 		run(net);
@@ -268,18 +212,18 @@ static void test_errors_come_back(void **state)
 	struct pollfd p = {.fd = tx, .events = POLLIN};
 	assert_int_equal(xmit_poll_sockets(net, &p, 1, 0), 1);
 	assert_true(p.revents & POLLERR);
-	assert_errno(xmit_recv(net, tx, &c, 1, 0), ECONNREFUSED);
-	assert_errno(xmit_recv(net, tx, &c, 1, 0), EAGAIN);
+	FAILS(xmit_recv(net, tx, &c, 1, 0), ECONNREFUSED);
+	FAILS(xmit_recv(net, tx, &c, 1, 0), EAGAIN);
 	assert_int_equal(xmit_send(net, tx, "x", 1, 0), 1);
 	run(net);
 	assert_int_equal(xmit_getsockopt(net, tx, SOL_SOCKET, SO_ERROR, &err, &len), 0);
 	assert_int_equal(err, ECONNREFUSED);
 	assert_int_equal(send4(net, open, "x", LO1, 6300), 1); /* an unconnected one is not told */
-	assert_errno(xmit_recv(net, open, &c, 1, 0), EAGAIN);
+	FAILS(xmit_recv(net, open, &c, 1, 0), EAGAIN);
 	assert_int_equal(xmit_counter(net, "UdpNoPorts", NULL), 3);
 	assert_int_equal(xmit_drops(net, "NO_SOCKET"), 3);
-	assert_errno(send4(net, open, "x", 0xc6336401, 9), ENETUNREACH);
-	assert_errno(send4(net, open, "x", 0xffffffff, 9), ENETUNREACH);
+	FAILS(send4(net, open, "x", 0xc6336401, 9), ENETUNREACH);
+	FAILS(send4(net, open, "x", 0xffffffff, 9), ENETUNREACH);
 }
 
 static void test_disconnect(void **state)
@@ -295,9 +239,9 @@ static void test_disconnect(void **state)
 	assert_int_equal(ntohs(name.sin_port), 6400);
 	assert_true(port_of(net, fd) != 0);
 	assert_int_equal(xmit_connect(net, fd, &sa, sizeof(sa)), 0);
-	assert_errno(xmit_getpeername(net, fd, (struct sockaddr *)&name, &len), ENOTCONN);
+	FAILS(xmit_getpeername(net, fd, (struct sockaddr *)&name, &len), ENOTCONN);
 	assert_int_equal(port_of(net, fd), 0);
-	assert_errno(xmit_send(net, fd, "x", 1, 0), EDESTADDRREQ);
+	FAILS(xmit_send(net, fd, "x", 1, 0), EDESTADDRREQ);
 	assert_int_equal(connect4(net, fd, LO2, 6401), 0);
 }
 
@@ -357,7 +301,7 @@ static void test_v4_mapped(void **state)
 	socklen_t len = sizeof(from);
 	char buf[16], text[INET6_ADDRSTRLEN];
 
-	assert_errno(xmit_bind(net, rx, (struct sockaddr *)&lo6, sizeof(lo6)), EADDRNOTAVAIL);
+	FAILS(xmit_bind(net, rx, (struct sockaddr *)&lo6, sizeof(lo6)), EADDRNOTAVAIL);
 	assert_int_equal(xmit_bind(net, rx, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	assert_int_equal(send4(net, tx, "hi", LO1, 6700), 2);
 	assert_int_equal(xmit_recvfrom(net, rx, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len), 2);
@@ -366,10 +310,10 @@ static void test_v4_mapped(void **state)
 	assert_int_equal(xmit_sendto(net, rx, "back", 4, 0, (struct sockaddr *)&from, len), 4);
 	run(net);
 	assert_string_equal(received(net, tx), "back");
-	assert_errno(xmit_sendto(net, rx, "x", 1, 0, (struct sockaddr *)&real, sizeof(real)), ENETUNREACH);
-	assert_errno(xmit_connect(net, rx, (struct sockaddr *)&lo6, sizeof(lo6)), ENETUNREACH);
-	assert_errno(bind4(net, tx, LO1, 6700), EINVAL);
-	assert_errno(bind4(net, udp(net), LO1, 6700), EADDRINUSE);
+	FAILS(xmit_sendto(net, rx, "x", 1, 0, (struct sockaddr *)&real, sizeof(real)), ENETUNREACH);
+	FAILS(xmit_connect(net, rx, (struct sockaddr *)&lo6, sizeof(lo6)), ENETUNREACH);
+	FAILS(bind4(net, tx, LO1, 6700), EINVAL);
+	FAILS(bind4(net, udp(net), LO1, 6700), EADDRINUSE);
 	len = sizeof(v);
 	assert_int_equal(xmit_getsockopt(net, rx, IPPROTO_IPV6, IPV6_V6ONLY, &v, &len), 0);
 	assert_int_equal(v, 0);
@@ -419,8 +363,8 @@ static void test_ping_socket(void **state)
 	assert_int_equal(in[4] << 8 | in[5], port_of(net, fd));
 	assert_memory_equal(in + 6, out + 6, 10);
 	out[0] = 13;
-	assert_errno(xmit_sendto(net, fd, out, sizeof(out), 0, (struct sockaddr *)&to, sizeof(to)), EINVAL);
-	assert_errno(xmit_sendto(net, fd, out, 7, 0, (struct sockaddr *)&to, sizeof(to)), EINVAL);
+	FAILS(xmit_sendto(net, fd, out, sizeof(out), 0, (struct sockaddr *)&to, sizeof(to)), EINVAL);
+	FAILS(xmit_sendto(net, fd, out, 7, 0, (struct sockaddr *)&to, sizeof(to)), EINVAL);
 }
 
 static void test_raw_socket(void **state)
@@ -533,21 +477,21 @@ static void test_accept_any(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_ports, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ephemeral_ports_run_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_best_match, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reuseport_shares_by_flow, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_send_receive, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_errors_come_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_disconnect, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_receive_buffer_bounds, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cork, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_v4_mapped, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_pktinfo, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ping_socket, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_raw_socket, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_accept_any, setup, teardown),
+		T(test_ports),
+		T(test_ephemeral_ports_run_out),
+		T(test_best_match),
+		T(test_reuseport_shares_by_flow),
+		T(test_send_receive),
+		T(test_sizes),
+		T(test_errors_come_back),
+		T(test_disconnect),
+		T(test_receive_buffer_bounds),
+		T(test_cork),
+		T(test_v4_mapped),
+		T(test_pktinfo),
+		T(test_ping_socket),
+		T(test_raw_socket),
+		T(test_accept_any),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

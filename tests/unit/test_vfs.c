@@ -74,13 +74,6 @@ static void run(xmit_net *net)
 		;
 }
 
-#define assert_errno(call, e) \
-	do { \
-		errno = 0; \
-		assert_int_equal(call, -1); \
-		assert_int_equal(errno, e); \
-	} while (0)
-
 /* --- numbers ------------------------------------------------------------------------------------------------------------- */
 
 static void test_lowest_number(void **state)
@@ -103,14 +96,14 @@ static void test_first_fd_and_limit(void **state)
 	(void)state;
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(udp(net), 100 + i);
-	assert_errno(udp(net), EMFILE);
-	assert_errno(xmit_dup(net, 100), EMFILE);
-	assert_errno(xmit_dup2(net, 100, 99), EBADF);
-	assert_errno(xmit_dup2(net, 100, 105), EBADF);
-	assert_errno(xmit_close(net, 99), EBADF);
-	assert_errno(xmit_close(net, 105), EBADF);
-	assert_errno(xmit_close(net, -1), EBADF);
-	assert_errno(xmit_epoll_create(net), EMFILE);
+	FAILS(udp(net), EMFILE);
+	FAILS(xmit_dup(net, 100), EMFILE);
+	FAILS(xmit_dup2(net, 100, 99), EBADF);
+	FAILS(xmit_dup2(net, 100, 105), EBADF);
+	FAILS(xmit_close(net, 99), EBADF);
+	FAILS(xmit_close(net, 105), EBADF);
+	FAILS(xmit_close(net, -1), EBADF);
+	FAILS(xmit_epoll_create(net), EMFILE);
 	assert_int_equal(xmit_close(net, 102), 0);
 	assert_int_equal(udp(net), 102);
 	xmit_net_free(net);
@@ -131,9 +124,9 @@ static void test_table_grows(void **state)
 	assert_int_equal(xmit_dup(net, ep), 255);
 	assert_int_equal(xmit_fcntl(net, ep, F_DUPFD, 30000), 30000);
 	assert_int_equal(xmit_dup2(net, ep, 65535), 65535);
-	assert_errno(xmit_fcntl(net, ep, F_DUPFD, 65536), EINVAL);
-	assert_errno(xmit_fcntl(net, ep, F_DUPFD, -1), EINVAL);
-	assert_errno(xmit_fcntl(net, ep, F_DUPFD, 65535), EMFILE);
+	FAILS(xmit_fcntl(net, ep, F_DUPFD, 65536), EINVAL);
+	FAILS(xmit_fcntl(net, ep, F_DUPFD, -1), EINVAL);
+	FAILS(xmit_fcntl(net, ep, F_DUPFD, 65535), EMFILE);
 }
 
 static void test_dup_shares_the_file(void **state)
@@ -152,9 +145,9 @@ static void test_dup_shares_the_file(void **state)
 	assert_int_equal(xmit_dup2(net, tx, copy), copy); /* ends the receiving socket */
 	assert_int_equal(xmit_send(net, copy, "abc", 3, 0), 3);
 	run(net);
-	assert_errno(xmit_send(net, tx, "abc", 3, 0), ECONNREFUSED);
+	FAILS(xmit_send(net, tx, "abc", 3, 0), ECONNREFUSED);
 	assert_int_equal(xmit_dup2(net, tx, tx), tx);
-	assert_errno(xmit_dup2(net, 999, tx), EBADF);
+	FAILS(xmit_dup2(net, 999, tx), EBADF);
 }
 
 static void test_fcntl(void **state)
@@ -171,8 +164,8 @@ static void test_fcntl(void **state)
 	int copy = xmit_fcntl(net, fd, F_DUPFD_CLOEXEC, 0);
 	assert_int_equal(xmit_fcntl(net, copy, F_GETFD, 0), FD_CLOEXEC);
 	assert_int_equal(xmit_fcntl(net, xmit_dup(net, copy), F_GETFD, 0), 0);
-	assert_errno(xmit_fcntl(net, fd, 12345, 0), EINVAL);
-	assert_errno(xmit_fcntl(net, 77, F_GETFL, 0), EBADF);
+	FAILS(xmit_fcntl(net, fd, 12345, 0), EINVAL);
+	FAILS(xmit_fcntl(net, 77, F_GETFL, 0), EBADF);
 }
 
 /* --- arguments -------------------------------------------------------------------------------------------------------------- */
@@ -186,42 +179,42 @@ static void test_errno_of_calls(void **state)
 	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof(v);
 
-	assert_errno(xmit_send(net, 50, "x", 1, 0), EBADF);
-	assert_errno(xmit_send(net, ep, "x", 1, 0), ENOTSOCK);
-	assert_errno(xmit_listen(net, ep, 1), ENOTSOCK);
-	assert_errno(xmit_read(net, ep, &v, 1), EINVAL);
-	assert_errno(xmit_lseek(net, fd, 0, SEEK_CUR), ESPIPE);
-	assert_errno(xmit_lseek(net, 50, 0, SEEK_CUR), EBADF);
-	assert_errno(xmit_socket(net, AF_UNIX, SOCK_STREAM, 0), EAFNOSUPPORT);
-	assert_errno(xmit_socket(net, 999, SOCK_STREAM, 0), EAFNOSUPPORT);
-	assert_errno(xmit_socket(net, AF_INET, 15, 0), EINVAL);
-	assert_errno(xmit_socket(net, AF_INET, SOCK_STREAM | 0x100, 0), EINVAL);
-	assert_errno(xmit_socket(net, AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT);
-	assert_errno(xmit_socket(net, AF_INET, SOCK_SEQPACKET, 0), ESOCKTNOSUPPORT);
-	assert_errno(xmit_socket(net, AF_INET, SOCK_RAW, 0), EPROTONOSUPPORT);
-	assert_errno(xmit_socket(net, AF_INET, SOCK_RAW, 999), EINVAL);
-	assert_errno(xmit_accept4(net, fd, NULL, NULL, 1), EINVAL);
-	assert_errno(xmit_accept(net, fd, NULL, NULL), EOPNOTSUPP);
-	assert_errno(xmit_listen(net, fd, 1), EOPNOTSUPP);
-	assert_errno(xmit_bind(net, fd, (struct sockaddr *)&ss, 200), EINVAL);
-	assert_errno(xmit_bind(net, fd, NULL, 16), EFAULT);
-	assert_errno(xmit_writev(net, fd, iov, 1025), EINVAL);
-	assert_errno(xmit_writev(net, fd, iov, -1), EINVAL);
-	assert_errno(xmit_writev(net, fd, iov, 2), EFAULT);
+	FAILS(xmit_send(net, 50, "x", 1, 0), EBADF);
+	FAILS(xmit_send(net, ep, "x", 1, 0), ENOTSOCK);
+	FAILS(xmit_listen(net, ep, 1), ENOTSOCK);
+	FAILS(xmit_read(net, ep, &v, 1), EINVAL);
+	FAILS(xmit_lseek(net, fd, 0, SEEK_CUR), ESPIPE);
+	FAILS(xmit_lseek(net, 50, 0, SEEK_CUR), EBADF);
+	FAILS(xmit_socket(net, AF_UNIX, SOCK_STREAM, 0), EAFNOSUPPORT);
+	FAILS(xmit_socket(net, 999, SOCK_STREAM, 0), EAFNOSUPPORT);
+	FAILS(xmit_socket(net, AF_INET, 15, 0), EINVAL);
+	FAILS(xmit_socket(net, AF_INET, SOCK_STREAM | 0x100, 0), EINVAL);
+	FAILS(xmit_socket(net, AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT);
+	FAILS(xmit_socket(net, AF_INET, SOCK_SEQPACKET, 0), ESOCKTNOSUPPORT);
+	FAILS(xmit_socket(net, AF_INET, SOCK_RAW, 0), EPROTONOSUPPORT);
+	FAILS(xmit_socket(net, AF_INET, SOCK_RAW, 999), EINVAL);
+	FAILS(xmit_accept4(net, fd, NULL, NULL, 1), EINVAL);
+	FAILS(xmit_accept(net, fd, NULL, NULL), EOPNOTSUPP);
+	FAILS(xmit_listen(net, fd, 1), EOPNOTSUPP);
+	FAILS(xmit_bind(net, fd, (struct sockaddr *)&ss, 200), EINVAL);
+	FAILS(xmit_bind(net, fd, NULL, 16), EFAULT);
+	FAILS(xmit_writev(net, fd, iov, 1025), EINVAL);
+	FAILS(xmit_writev(net, fd, iov, -1), EINVAL);
+	FAILS(xmit_writev(net, fd, iov, 2), EFAULT);
 	m.msg_iovlen = 1025;
-	assert_errno(xmit_sendmsg(net, fd, &m, 0), EMSGSIZE);
-	assert_errno(xmit_recvmsg(net, fd, &m, 0), EMSGSIZE);
-	assert_errno(xmit_sendmsg(net, fd, NULL, 0), EFAULT);
+	FAILS(xmit_sendmsg(net, fd, &m, 0), EMSGSIZE);
+	FAILS(xmit_recvmsg(net, fd, &m, 0), EMSGSIZE);
+	FAILS(xmit_sendmsg(net, fd, NULL, 0), EFAULT);
 	m.msg_iovlen = 1;
 	m.msg_controllen = 1 << 20;
-	assert_errno(xmit_sendmsg(net, fd, &m, 0), ENOBUFS);
-	assert_errno(xmit_send(net, fd, "x", 1, 0), EDESTADDRREQ);
-	assert_errno(xmit_getpeername(net, fd, (struct sockaddr *)&ss, &len), ENOTCONN);
-	assert_errno(xmit_getsockopt(net, fd, SOL_SOCKET, SO_TYPE, &v, NULL), EFAULT);
-	assert_errno(xmit_shutdown(net, fd, 7), EINVAL);
-	assert_errno(xmit_shutdown(net, fd, SHUT_RDWR), ENOTCONN);
-	assert_errno(xmit_recv_iov(net, fd, iov, 1), EOPNOTSUPP);
-	assert_errno(xmit_ioctl(net, fd, 0xdead, &v), ENOTTY);
+	FAILS(xmit_sendmsg(net, fd, &m, 0), ENOBUFS);
+	FAILS(xmit_send(net, fd, "x", 1, 0), EDESTADDRREQ);
+	FAILS(xmit_getpeername(net, fd, (struct sockaddr *)&ss, &len), ENOTCONN);
+	FAILS(xmit_getsockopt(net, fd, SOL_SOCKET, SO_TYPE, &v, NULL), EFAULT);
+	FAILS(xmit_shutdown(net, fd, 7), EINVAL);
+	FAILS(xmit_shutdown(net, fd, SHUT_RDWR), ENOTCONN);
+	FAILS(xmit_recv_iov(net, fd, iov, 1), EOPNOTSUPP);
+	FAILS(xmit_ioctl(net, fd, 0xdead, &v), ENOTTY);
 }
 
 /* --- poll, epoll --------------------------------------------------------------------------------------------------------------- */
@@ -310,20 +303,20 @@ static void test_epoll_ctl(void **state)
 	int ep = xmit_epoll_create(net), ep2 = xmit_epoll_create(net), rx, tx;
 
 	udp_pair(net, 7020, &rx, &tx);
-	assert_errno(xmit_epoll_ctl(net, 99, XMIT_EPOLL_CTL_ADD, rx, &ev), EBADF);
-	assert_errno(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, 99, &ev), EBADF);
-	assert_errno(xmit_epoll_ctl(net, rx, XMIT_EPOLL_CTL_ADD, tx, &ev), EINVAL);
-	assert_errno(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, ep, &ev), EINVAL);
-	assert_errno(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, ep2, &ev), EINVAL);
-	assert_errno(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, rx, NULL), EFAULT);
-	assert_errno(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_MOD, rx, &ev), ENOENT);
-	assert_errno(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_DEL, rx, NULL), ENOENT);
-	assert_errno(xmit_epoll_ctl(net, ep, 77, rx, &ev), EINVAL);
-	assert_errno(epoll_add(net, ep, rx, (uint32_t)XMIT_EPOLLEXCLUSIVE | (uint32_t)XMIT_EPOLLONESHOT), EINVAL);
+	FAILS(xmit_epoll_ctl(net, 99, XMIT_EPOLL_CTL_ADD, rx, &ev), EBADF);
+	FAILS(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, 99, &ev), EBADF);
+	FAILS(xmit_epoll_ctl(net, rx, XMIT_EPOLL_CTL_ADD, tx, &ev), EINVAL);
+	FAILS(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, ep, &ev), EINVAL);
+	FAILS(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, ep2, &ev), EINVAL);
+	FAILS(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, rx, NULL), EFAULT);
+	FAILS(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_MOD, rx, &ev), ENOENT);
+	FAILS(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_DEL, rx, NULL), ENOENT);
+	FAILS(xmit_epoll_ctl(net, ep, 77, rx, &ev), EINVAL);
+	FAILS(epoll_add(net, ep, rx, (uint32_t)XMIT_EPOLLEXCLUSIVE | (uint32_t)XMIT_EPOLLONESHOT), EINVAL);
 	assert_int_equal(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, rx, &ev), 0);
-	assert_errno(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, rx, &ev), EEXIST);
-	assert_errno(xmit_epoll_wait(net, ep, &ev, 0, 0), EINVAL);
-	assert_errno(xmit_epoll_wait(net, rx, &ev, 1, 0), EINVAL);
+	FAILS(xmit_epoll_ctl(net, ep, XMIT_EPOLL_CTL_ADD, rx, &ev), EEXIST);
+	FAILS(xmit_epoll_wait(net, ep, &ev, 0, 0), EINVAL);
+	FAILS(xmit_epoll_wait(net, rx, &ev, 1, 0), EINVAL);
 	assert_int_equal(xmit_send(net, tx, "abc", 3, 0), 3);
 	run(net);
 	assert_int_equal(xmit_epoll_wait(net, ep, &ev, 1, 0), 1);
@@ -390,7 +383,7 @@ static void test_callback(void **state)
 	assert_int_equal(xmit_send(net, tx, "abc", 3, 0), 3);
 	run(net);
 	assert_int_equal(s.calls, calls + 1);
-	assert_errno(xmit_set_event_cb(net, rx, NULL, NULL), EBADF);
+	FAILS(xmit_set_event_cb(net, rx, NULL, NULL), EBADF);
 }
 
 static void test_callback_removed(void **state)
