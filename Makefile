@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# The ten commands of the project; Meson does the building.  Each installs what it needs (Debian packages, see packages.debian).
+# The commands of the project; Meson does the building.  Each installs what it needs (Debian packages, see packages.debian).
 
 BUILD := build
 MESON_FLAGS :=
 NINJA := ninja
 .DEFAULT_GOAL := help
-.PHONY: help all demo test quick bench fuzz prove install clean
+.PHONY: help all demo test quick bench bench-impaired fuzz prove install clean
 
 help:
 	@echo 'make all      build the library, the program and the examples (into build/)'
@@ -13,8 +13,9 @@ help:
 	@echo 'make test     every test: gcc, clang, sanitizers, i386, musl, s390x, programs against the kernel'
 	@echo 'make quick    unit and virtual-time tests with gcc only (seconds)'
 	@echo 'make bench    the table of figures beside the kernel'"'"'s, also build/bench.json'
+	@echo 'make bench-impaired  goodput over lossy links beside the kernel'"'"'s (45 minutes; bench/run_impaired has options)'
 	@echo 'make fuzz     the fuzz targets for SECONDS each (default 60)'
-	@echo 'make prove    break each hop of the path in turn; its test must fail'
+	@echo 'make prove    break each hop of the path, and a sample of RFC 9293'"'"'s rows; their tests must fail'
 	@echo 'make install  into PREFIX (default /usr/local): library, headers, program, man page'
 	@echo 'make clean    remove build/'
 
@@ -42,6 +43,11 @@ bench:
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all
 	@bench/run $(BUILD)/gcc
+
+bench-impaired:
+	@tools/setup bench
+	@$(MAKE) --no-print-directory all
+	@bench/run_impaired $(BUILD)/gcc
 
 fuzz:
 	@tools/setup test

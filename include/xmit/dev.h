@@ -30,6 +30,7 @@ enum {
 	XMIT_F_LLTX = 1 << 6,        /**< no queueing discipline by default (noqueue) */
 	XMIT_F_TSO6 = 1 << 7,        /**< the same for IPv6 */
 	XMIT_F_GSO_UDP = 1 << 8,     /**< cuts UDP super-datagrams */
+	XMIT_F_COPIES = 1 << 9,      /**< copies frames when it sends them: MSG_ZEROCOPY gains nothing, and its completions say so */
 };
 enum xmit_dev_type { XMIT_DEV_ETHER, XMIT_DEV_NONE /**< bare IP packets, as TUN */, XMIT_DEV_LOOPBACK };
 
@@ -135,6 +136,9 @@ XMIT_API int xmit_skb_iov(const xmit_skb *skb, struct iovec *iov, int max);
 XMIT_API void xmit_skb_offload(const xmit_skb *skb, struct xmit_offload *o);
 XMIT_API void *xmit_skb_push(xmit_skb *skb, unsigned n);        /**< n bytes of headroom (n <= needed_headroom), TX */
 XMIT_API void xmit_skb_tx_posted(xmit_dev *dev, unsigned queue, const xmit_skb *skb); /**< now lies in the TX ring: a trace point */
+/** Gives the sender its budget back although the skb is not done: for a device without a queue, that is never what holds a sender back (as
+ *  Linux's tun).  From start_xmit(); the skb is completed like any other. */
+XMIT_API void xmit_skb_orphan(xmit_skb *skb);
 XMIT_API void xmit_skb_tx_done(xmit_dev *dev, unsigned queue, xmit_skb *skb);   /**< sent: consumes it */
 XMIT_API void xmit_skb_tx_failed(xmit_dev *dev, unsigned queue, xmit_skb *skb); /**< could not be sent: counted drop */
 

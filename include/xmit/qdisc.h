@@ -9,7 +9,11 @@
 extern "C" {
 #endif
 
-/** @param kind "noqueue", "pfifo", "bfifo", "pfifo_fast". @param limit packets (bfifo: bytes); 0: the device's queue length.
+/** A limit of pfifo and bfifo: none may wait, and as on Linux none may pass: every packet is dropped (`tc qdisc ... pfifo limit 0`). */
+#define XMIT_QDISC_NOTHING (~0u)
+
+/** @param kind "noqueue", "pfifo", "bfifo", "pfifo_fast". @param limit packets (bfifo: bytes); 0: the device's queue length;
+ *  XMIT_QDISC_NOTHING.
  *  -1 with ENOENT (no such kind), EINVAL, ENOMEM; the old one then stays. */
 XMIT_API int xmit_qdisc_set(xmit_dev *dev, const char *kind, unsigned limit);
 

@@ -56,6 +56,13 @@ XMIT_API int xmit_sendmmsg(xmit_net *net, int fd, struct xmit_mmsghdr *msgs, uns
 XMIT_API int xmit_recvmmsg(xmit_net *net, int fd, struct xmit_mmsghdr *msgs, unsigned n, int flags, uint64_t timeout_ns);
 /** Sends n bytes of a host file from *offset (NULL: its own position) on; host_fd is a descriptor of the host. */
 XMIT_API ssize_t xmit_sendfile(xmit_net *net, int fd, int host_fd, off_t *offset, size_t n);
+/**
+ * splice(2) between a stream socket and a pipe (or other stream) of the host: up to n bytes, as many as can be moved without waiting once some
+ * were.  flags: XMIT_SPLICE_F_*; NONBLOCK is about the pipe, the socket waits unless its descriptor is O_NONBLOCK.  @return bytes; 0 at the end of the stream or at the urgent mark; -1 with EAGAIN (would wait), EINVAL (no stream) ...
+ */
+XMIT_API ssize_t xmit_splice_to(xmit_net *net, int fd, int host_fd, size_t n, unsigned flags);
+XMIT_API ssize_t xmit_splice_from(xmit_net *net, int fd, int host_fd, size_t n, unsigned flags);
+enum { XMIT_SPLICE_F_NONBLOCK = 2, XMIT_SPLICE_F_MORE = 4 }; /* values of Linux's SPLICE_F_* */
 
 /**
  * Sends up to n bytes which fill() writes straight into stack memory: one copy, done by the caller's own means (read(), recv()).
@@ -113,7 +120,8 @@ enum {
 	XMIT_TCP_KEEPCNT = 6, XMIT_TCP_SYNCNT = 7, XMIT_TCP_LINGER2 = 8, XMIT_TCP_DEFER_ACCEPT = 9, XMIT_TCP_WINDOW_CLAMP = 10,
 	XMIT_TCP_INFO = 11, XMIT_TCP_QUICKACK = 12, XMIT_TCP_CONGESTION = 13, XMIT_TCP_MD5SIG = 14, XMIT_TCP_USER_TIMEOUT = 18,
 	XMIT_TCP_FASTOPEN = 23, XMIT_TCP_TIMESTAMP = 24, XMIT_TCP_NOTSENT_LOWAT = 25, XMIT_TCP_CC_INFO = 26,
-	XMIT_TCP_FASTOPEN_CONNECT = 30, XMIT_TCP_INQ = 36,
+	XMIT_TCP_SAVE_SYN = 27, XMIT_TCP_SAVED_SYN = 28, XMIT_TCP_FASTOPEN_CONNECT = 30, XMIT_TCP_MD5SIG_EXT = 32, XMIT_TCP_FASTOPEN_KEY = 33, XMIT_TCP_FASTOPEN_NO_COOKIE = 34,
+	XMIT_TCP_INQ = 36,
 };
 
 /** TCP_INFO, laid out as Linux's struct tcp_info.  Times in microseconds unless named _ms-like by Linux (last_*: ms). */
@@ -134,6 +142,10 @@ struct xmit_tcp_info {
 	uint32_t tcpi_dsack_dups, tcpi_reord_seen, tcpi_rcv_ooopack, tcpi_snd_wnd, tcpi_rcv_wnd, tcpi_rehash;
 	uint16_t tcpi_total_rto, tcpi_total_rto_recoveries;
 	uint32_t tcpi_total_rto_time;
+	/* Accurate ECN (RFC 9768). */
+	uint32_t tcpi_received_ce, tcpi_delivered_e1_bytes, tcpi_delivered_e0_bytes, tcpi_delivered_ce_bytes;
+	uint32_t tcpi_received_e1_bytes, tcpi_received_e0_bytes, tcpi_received_ce_bytes;
+	uint32_t tcpi_ecn_mode : 2, tcpi_accecn_opt_seen : 2, tcpi_accecn_fail_mode : 4, tcpi_options2 : 24;
 };
 
 #ifdef __cplusplus

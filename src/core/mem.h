@@ -33,6 +33,8 @@ enum mem_prio {
  */
 struct frag_owner {
 	uint32_t refs;
+	bool lent;              /* the user's memory: to be copied by who keeps it */
+	bool copied;            /* ... and that has happened */
 	void (*release)(struct frag_owner *owner);
 };
 static inline void frag_owner_get(struct frag_owner *o) { o->refs++; }

@@ -49,6 +49,8 @@ struct sock_cache {
 };
 enum { MAX_SOCK_CACHES = 12 };
 
+struct sk_buff;
+struct sock;
 struct net {
 	uint64_t now_ns;           /* cached clock, ns; see above */
 	uint32_t softirq_pending;  /* bit per enum softirq */
@@ -65,6 +67,9 @@ struct net {
 	/* Registered by dev/softirq.c: one run of deferred work (true: more waits), and when the next is due. For sk_wait(). */
 	bool (*run_softirqs)(struct net *net, int budget);
 	uint64_t (*next_deadline)(struct net *net);
+	/* Registered by ip/: a packet of sk passed a station that SO_TIMESTAMPING asked about (SCM_TSTAMP_*). */
+	void (*skb_tstamp_tx)(struct sk_buff *skb, struct sock *sk, int type);
+	uint32_t zerocopy_live;      /* sends whose lent memory is still in use */
 	struct snmp mib;
 	struct copy_account copied;
 	struct siphash_key hash_key; /* for hash tables, from env.random at start */

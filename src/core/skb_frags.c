@@ -280,6 +280,52 @@ bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_trues
 	return true;
 }
 
+/* --- lent memory ------------------------------------------------------------------------------------------------------- */
+
+void skb_note_copied(const struct sk_buff *skb)
+{
+	const struct skb_shared_info *si = skb_shinfo(skb);
+
+	for (unsigned i = 0; i < si->nr_frags; i++)
+		if (si->frags[i].owner->lent)
+			si->frags[i].owner->copied = true;
+}
+
+static int copy_frag(struct net *net, struct skb_frag *f)
+{
+	unsigned order = 0;
+	uint8_t *page;
+
+	while (((uint32_t)PAGE_SIZE << order) < f->len)
+		order++;
+	page = page_alloc(net, order, MEM_NORMAL);
+	if (!page)
+		return -ENOMEM;
+	memcpy(page, f->addr, f->len);
+	net->copied.device += f->len;
+	f->owner->copied = true;
+	frag_owner_put(f->owner);
+	f->addr = page;
+	f->owner = page_owner(net, page);
+	return 0;
+}
+
+int skb_orphan_frags(struct sk_buff *skb)
+{
+	bool any = false;
+	int err;
+
+	for (unsigned i = 0; i < skb_shinfo(skb)->nr_frags; i++)
+		any |= skb_shinfo(skb)->frags[i].owner->lent;
+	if (!any)
+		return 0;
+	err = skb_unclone(skb, MEM_NORMAL);
+	for (unsigned i = 0; i < skb_shinfo(skb)->nr_frags && !err; i++)
+		if (skb_shinfo(skb)->frags[i].owner->lent)
+			err = copy_frag(skb->net, &skb_shinfo(skb)->frags[i]);
+	return err;
+}
+
 /* The page has no room, or there is none. */
 bool page_frag_refill_slow(struct net *net, struct page_frag *pf, unsigned least, enum mem_prio prio)
 {

@@ -20,6 +20,7 @@
 
 #include "core/mem.h"
 #include "core/net.h"
+#include "lib/list.h"
 #include "lib/rbtree.h"
 #include "wire/byteorder.h"
 #include "wire/checksum.h"
@@ -48,7 +49,7 @@ struct skb_frag {
 struct skb_shared_info {
 	uint32_t dataref;      /* skbs that share this head */
 	uint8_t nr_frags;
-	uint8_t tx_flags;      /* SKBTX_* for later issues (time stamping, zero-copy) */
+	uint8_t tx_flags;      /* SKBTX_* */
 	uint16_t gso_size;     /* payload bytes per segment; 0: not GSO */
 	uint16_t gso_segs;
 	uint16_t gso_type;     /* SKB_GSO_* */
@@ -57,6 +58,8 @@ struct skb_shared_info {
 	struct skb_frag frags[MAX_SKB_FRAGS];
 };
 
+/* tx_flags: SO_TIMESTAMPING wants to know when the packet leaves the driver, and when it enters the queueing discipline. */
+enum { SKBTX_SW_TSTAMP = 2, SKBTX_SCHED_TSTAMP = 64 };
 enum { SKB_GSO_TCPV4 = 1, SKB_GSO_TCPV6 = 2, SKB_GSO_UDP_L4 = 4, SKB_GSO_TCP_ECN = 8, SKB_GSO_DODGY = 16 };
 
 /* skb->ip_summed, as Linux defines them. */
@@ -76,8 +79,13 @@ struct sk_buff {
 		struct rb_node rbnode;               /* in TCP's retransmit or out-of-order tree */
 	};
 	struct net *net;
-	struct sock *sk;                     /* owner, if any; not a counted reference unless the destructor says so */
-	struct net_device *dev;              /* receiving or sending device */
+	union {
+		struct {
+			struct sock *sk;             /* owner, if any; not a counted reference unless the destructor says so */
+			struct net_device *dev;      /* receiving or sending device */
+		};
+		struct list_head tcp_tsorted;        /* original in TCP's retransmit tree: by time sent, or lost (tcp_rack.c); next NULL: in neither */
+	};
 	void (*destructor)(struct sk_buff *skb);
 	struct dst_entry *dst;               /* a counted reference, or NULL */
 	union {
@@ -293,6 +301,13 @@ void skb_split(struct sk_buff *skb, struct sk_buff *skb1, uint32_t len);
  * freed by the caller; *delta_truesize is what `to` grew by.  Both must be unshared and `to` linear room is not used for > 256 B.
  */
 bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_truesize);
+/*
+ * Replaces frags of lent memory (MSG_ZEROCOPY) by copies: for who keeps the packet longer than its sender reckons with.  0 or -ENOMEM (skb
+ * whole, perhaps partly copied).
+ */
+int skb_orphan_frags(struct sk_buff *skb);
+/* Notes that the bytes of lent frags are copied by whoever takes the packet. */
+void skb_note_copied(const struct sk_buff *skb);
 /* Copies n bytes from offset into buf; -EFAULT when the packet is shorter. */
 int skb_copy_bits(const struct sk_buff *skb, unsigned offset, void *buf, unsigned n);
 /* Same, towards the user; counts copied.skb_to_user.  0 or -EFAULT. */

@@ -100,6 +100,7 @@ static int clone_ext(struct sock *sk, const struct sock_ext *from)
 	ext->mc_list = NULL;
 	ext->rx_timestamp_ns = 0;
 	ext->rx_dropped = ext->tskey = 0;
+	ext->zckey = ext->zc_charged = 0;
 	return 0;
 }
 

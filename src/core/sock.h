@@ -44,6 +44,9 @@ enum sock_flag { /* bits of sk_flags */
 	SOCK_F_RECVPKTINFO6, SOCK_F_RECVHOPLIMIT6, SOCK_F_RECVTCLASS6, /* IPV6_RECV*, as cmsgs for v4-mapped datagrams */
 };
 
+/* Who spaces a socket's packets by sk_pacing_rate: nobody; TCP's own timer; the device's qdisc (fq). */
+enum sk_pacing { SK_PACING_NONE, SK_PACING_NEEDED, SK_PACING_FQ };
+
 struct sock {
 	/* Looked at for every packet. */
 	struct hlist_node sk_node;          /* in the protocol's connection or port hash */
@@ -81,7 +84,7 @@ struct sock {
 	uint16_t sk_gso_type;
 	uint32_t sk_route_caps;             /* features of the route's device (NETIF_F_*) */
 	uint8_t sk_pacing_shift;            /* TSQ limit: pacing rate >> shift */
-	uint8_t sk_pacing_status;
+	uint8_t sk_pacing_status;           /* enum sk_pacing */
 	uint8_t sk_tsq_flags;               /* TCP's small-queue state */
 
 	struct timer_list sk_timer;         /* the one lazily re-armed timer */
@@ -103,7 +106,9 @@ struct sock_ext {
 	struct sk_buff_head error_queue;    /* each skb's cb holds a struct sock_exterr_skb (ip/error_queue.h) */
 	uint64_t max_pacing_rate;           /* SO_MAX_PACING_RATE, bytes a second */
 	uint64_t rx_timestamp_ns;
-	uint32_t tsflags, tskey;
+	uint32_t tsflags, tskey;            /* SO_TIMESTAMPING; what identifiers count from */
+	uint32_t zckey;                     /* MSG_ZEROCOPY: number of the next call */
+	uint32_t zc_charged;                /* bytes of its notifications that wait */
 	uint32_t rx_dropped;
 	struct ip_options_data *inet_opt;   /* IP_OPTIONS, network order */
 	struct ip_mc_list *mc_list;         /* IP_ADD_MEMBERSHIP */
@@ -117,6 +122,17 @@ struct sock_ext {
 };
 /* -ENOMEM leaves sk as it is. */
 int sk_ext_get(struct sock *sk, struct sock_ext **ext);
+
+/* SO_TIMESTAMPING, Linux's bits. */
+enum {
+	SOF_TIMESTAMPING_TX_HARDWARE_ = 1, SOF_TIMESTAMPING_TX_SOFTWARE_ = 2, SOF_TIMESTAMPING_RX_HARDWARE_ = 4, SOF_TIMESTAMPING_RX_SOFTWARE_ = 8,
+	SOF_TIMESTAMPING_SOFTWARE_ = 16, SOF_TIMESTAMPING_OPT_ID_ = 128, SOF_TIMESTAMPING_TX_SCHED_ = 256, SOF_TIMESTAMPING_TX_ACK_ = 512,
+	SOF_TIMESTAMPING_OPT_CMSG_ = 1024, SOF_TIMESTAMPING_OPT_TSONLY_ = 2048, SOF_TIMESTAMPING_OPT_STATS_ = 4096,
+	SOF_TIMESTAMPING_OPT_ID_TCP_ = 65536, SOF_TIMESTAMPING_TX_COMPLETION_ = 1 << 18, SOF_TIMESTAMPING_MASK_ = (1 << 19) - 1,
+	SOF_TIMESTAMPING_TX_RECORD_MASK_ = SOF_TIMESTAMPING_TX_HARDWARE_ | SOF_TIMESTAMPING_TX_SOFTWARE_ | SOF_TIMESTAMPING_TX_SCHED_ |
+					  SOF_TIMESTAMPING_TX_ACK_ | SOF_TIMESTAMPING_TX_COMPLETION_,
+};
+enum { SCM_TSTAMP_SND_ = 0, SCM_TSTAMP_SCHED_ = 1, SCM_TSTAMP_ACK_ = 2 };
 
 struct msghdr_k;
 

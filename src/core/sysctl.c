@@ -249,6 +249,8 @@ static int show(struct net *net, const struct setting *s, char *buf, size_t n)
 		const char *gap = i ? "\t" : "";
 		if (e->type == SYSCTL_ULONG_VEC)
 			len += snprintf(text + len, sizeof(text) - (size_t)len, "%s%" PRIu64, gap, ((const uint64_t *)(const void *)at)[i]);
+		else if (e->max > INT32_MAX) /* an unsigned one */
+			len += snprintf(text + len, sizeof(text) - (size_t)len, "%s%" PRIu32, gap, ((const uint32_t *)(const void *)at)[i]);
 		else
 			len += snprintf(text + len, sizeof(text) - (size_t)len, "%s%" PRId32, gap, ((const int32_t *)(const void *)at)[i]);
 	}

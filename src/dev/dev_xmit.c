@@ -72,6 +72,8 @@ int dev_queue_xmit(struct sk_buff *skb)
 		skb_drop(skb, SKB_DROP_REASON_DEV_READY);
 		return -ENETDOWN;
 	}
+	if (unlikely(skb_shinfo(skb)->tx_flags & SKBTX_SCHED_TSTAMP) && skb->sk)
+		dev->net->skb_tstamp_tx(skb, skb->sk, SCM_TSTAMP_SCHED_);
 	skb_reset_mac_header(skb);
 	skb->tx_tapped = 0;
 	dst_release(skb->dst);
@@ -183,16 +185,40 @@ static int netdev_start_xmit(struct sk_buff *skb, struct net_device *dev, struct
 	return dev->ops->start_xmit(dev, skb, txq->index, more);
 }
 
+/* Memory that a sender lent (MSG_ZEROCOPY) does not go where the packet is kept; a device that copies anyway says so.  False: no memory. */
+static bool lent_memory_ok(struct sk_buff *skb, const struct net_device *dev)
+{
+	if (dev->features & XMIT_F_LOOPBACK)
+		return !skb_orphan_frags(skb);
+	if (dev->features & XMIT_F_COPIES)
+		skb_note_copied(skb);
+	return true;
+}
+
+/* Who wants to know of each packet that leaves: the capture, and the socket that sent it.  Before the driver, which may let go of the socket. */
+static void see_leave(struct sk_buff *skb, struct net_device *dev)
+{
+	if (dev->tap_fn)
+		dev_tap(dev, skb, true);
+	if ((skb_shinfo(skb)->tx_flags & SKBTX_SW_TSTAMP) && skb->sk)
+		dev->net->skb_tstamp_tx(skb, skb->sk, SCM_TSTAMP_SND_);
+}
+
 static int xmit_one(struct sk_buff *skb, struct net_device *dev, struct netdev_queue *txq, bool more)
 {
 	unsigned len = skb->len;
 	int rc;
 
-	if (unlikely(dev->tap_fn) && !skb->tx_tapped) {
-		dev_tap(dev, skb, true);
+	if (unlikely(dev->tap_fn || (skb_shinfo(skb)->tx_flags & SKBTX_SW_TSTAMP)) && !skb->tx_tapped) {
+		see_leave(skb, dev);
 		skb->tx_tapped = 1;
 	}
 	trace_skb(skb, TP_dev_hard_start_xmit);
+	if (unlikely(dev->net->zerocopy_live) && !lent_memory_ok(skb, dev)) {
+		dev->stats.tx_dropped++;
+		skb_drop(skb, SKB_DROP_REASON_NOMEM);
+		return XMIT_TX_OK;
+	}
 	rc = netdev_start_xmit(skb, dev, txq, more);
 	if (likely(rc == XMIT_TX_OK)) {
 		txq->trans_start_ns = dev->net->now_ns;

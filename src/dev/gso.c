@@ -215,6 +215,8 @@ static void move_owner(struct sk_buff *skb, struct sk_buff *segs)
 	segs->sk = skb->sk;
 	segs->destructor = skb->destructor;
 	segs->truesize = skb->truesize;
+	skb_shinfo(segs)->tx_flags = skb_shinfo(skb)->tx_flags; /* time stamps are for the last byte */
+	skb_shinfo(segs)->tskey = skb_shinfo(skb)->tskey;
 	skb->destructor = NULL;
 	skb->sk = NULL;
 }

@@ -66,6 +66,8 @@ void xmit_skb_tx_posted(xmit_dev *dev, unsigned queue, const xmit_skb *skb)
 	trace_skb((struct sk_buff *)skb, TP_tx_ring_post);
 }
 
+void xmit_skb_orphan(xmit_skb *skb) { skb_orphan(skb); }
+
 static void count_tx(struct net_device *dev, const struct sk_buff *skb)
 {
 	unsigned frames = xmit_skb_frames(dev, skb);

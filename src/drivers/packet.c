@@ -140,7 +140,7 @@ xmit_dev *xmit_packet_new(xmit_net *net, const struct xmit_packet_config *config
 		.type = c.type,
 		.ops = &packet_ops,
 		.priv_size = sizeof(struct packet_dev),
-		.features = c.features,
+		.features = c.features | XMIT_F_COPIES,
 		.mtu = c.mtu,
 		.init_arg = &c,
 		.init = packet_init,

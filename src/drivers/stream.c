@@ -286,7 +286,7 @@ xmit_dev *xmit_stream_new(xmit_net *net, int fd, const char *name, unsigned mtu)
 		.type = XMIT_DEV_ETHER,
 		.ops = &stream_ops,
 		.priv_size = sizeof(struct stream_dev),
-		.features = XMIT_F_SG | XMIT_F_GRO,
+		.features = XMIT_F_SG | XMIT_F_GRO | XMIT_F_COPIES,
 		.mtu = mtu,
 		.init_arg = &fd,
 		.init = stream_init,

@@ -346,7 +346,7 @@ xmit_dev *vnet_fd_new(xmit_net *net, const struct vnet_fd_config *c)
 		.type = c->type,
 		.ops = &vnet_fd_ops,
 		.priv_size = sizeof(struct vnet_fd),
-		.features = XMIT_F_SG | XMIT_F_GRO,
+		.features = XMIT_F_SG | XMIT_F_GRO | XMIT_F_COPIES,
 		.mtu = c->mtu,
 		.cut_frames = c->vnet_hdr ? 0 : CUT_FRAMES,
 		.init_arg = (void *)(uintptr_t)c,

@@ -5,7 +5,8 @@
 
 #include "ip/ip.h"
 
-enum { SO_EE_ORIGIN_NONE_ = 0, SO_EE_ORIGIN_LOCAL_ = 1, SO_EE_ORIGIN_ICMP_ = 2 };
+enum { SO_EE_ORIGIN_NONE_ = 0, SO_EE_ORIGIN_LOCAL_ = 1, SO_EE_ORIGIN_ICMP_ = 2, SO_EE_ORIGIN_TIMESTAMPING_ = 4, SO_EE_ORIGIN_ZEROCOPY_ = 5 };
+enum { SO_EE_CODE_ZEROCOPY_COPIED_ = 1 };
 
 struct sock_extended_err_ {
 	uint32_t ee_errno;
@@ -25,5 +26,16 @@ struct sock_exterr_skb {
 };
 static_assert(sizeof(struct sock_exterr_skb) <= sizeof(((struct sk_buff *)0)->cb), "fits the control block");
 static inline struct sock_exterr_skb *SKB_EXT_ERR(const struct sk_buff *skb) { return (struct sock_exterr_skb *)(void *)skb->cb; }
+
+/* ip_tstamp.c: sk's packet skb passed a station (SCM_TSTAMP_*): a report goes to its error queue. */
+void skb_tstamp_tx(struct sk_buff *skb, struct sock *sk, int type);
+uint64_t ip_wall_time_ns(struct net *net, uint64_t tstamp_ns);
+/* ip_cmsg.c: the arrival stamps that the socket asked for: SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAMPING. */
+void ip_recv_stamp(struct msghdr_k *msg, struct sock *sk, uint64_t tstamp_ns);
+/* SCM_TIMESTAMPING for an instant of the instance's clock, where the socket asked for it (SOF_TIMESTAMPING_SOFTWARE). */
+void ip_put_scm_timestamping(struct msghdr_k *msg, struct sock *sk, uint64_t tstamp_ns);
+#ifndef SO_TIMESTAMPING
+#define SO_TIMESTAMPING 37
+#endif
 
 #endif

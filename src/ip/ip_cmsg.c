@@ -4,6 +4,7 @@
  *
  * Numbers and layouts are Linux's, whatever the C library knows.  Called by the transports' sendmsg and recvmsg.
  */
+#include "ip/error_queue.h"
 #include "ip/ip_internal.h"
 
 enum { CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_SO_PRIORITY = 12, CMSG_SO_MARK = 36, CMSG_SCM_RIGHTS = 1, CMSG_SCM_CREDENTIALS = 2 };
@@ -142,12 +143,8 @@ int ip_cmsg_send(struct sock *sk, const void *control, size_t len, struct ipcm_c
 
 /* --- receiving ------------------------------------------------------------------------------------------------------- */
 
-static void recv_timestamp(struct msghdr_k *msg, const struct sock *sk, const struct sk_buff *skb)
+static void put_timestamp(struct msghdr_k *msg, const struct sock *sk, uint64_t when)
 {
-	struct net *net = sock_net(sk);
-	uint64_t age = skb->tstamp_ns && skb->tstamp_ns < net->now_ns ? net->now_ns - skb->tstamp_ns : 0;
-	uint64_t when = net->env.realtime_ns(net->env.ctx) - age;
-
 	if (sock_flag(sk, SOCK_F_TIMESTAMPNS)) {
 		struct timespec ts = {.tv_sec = (time_t)(when / NSEC_PER_SEC), .tv_nsec = (long)(when % NSEC_PER_SEC)};
 		put_cmsg(msg, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof(ts));
@@ -157,15 +154,22 @@ static void recv_timestamp(struct msghdr_k *msg, const struct sock *sk, const st
 	}
 }
 
+void ip_recv_stamp(struct msghdr_k *msg, struct sock *sk, uint64_t tstamp_ns)
+{
+	if (sock_flag(sk, SOCK_F_TIMESTAMP) || sock_flag(sk, SOCK_F_TIMESTAMPNS))
+		put_timestamp(msg, sk, ip_wall_time_ns(sock_net(sk), tstamp_ns));
+	if (sk->sk_ext && (sk->sk_ext->tsflags & SOF_TIMESTAMPING_RX_SOFTWARE_))
+		ip_put_scm_timestamping(msg, sk, tstamp_ns);
+}
+
 void ip_cmsg_recv(struct msghdr_k *msg, struct sock *sk, struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	const uint32_t wanted = 1u << SOCK_F_TIMESTAMP | 1u << SOCK_F_TIMESTAMPNS | 1u << SOCK_F_PKTINFO | 1u << SOCK_F_RECVTTL | 1u << SOCK_F_RECVTOS;
 
-	if (likely(!(sk->sk_flags & wanted)))
+	if (likely(!(sk->sk_flags & wanted) && !(sk->sk_ext && sk->sk_ext->tsflags)))
 		return;
-	if (sock_flag(sk, SOCK_F_TIMESTAMP) || sock_flag(sk, SOCK_F_TIMESTAMPNS))
-		recv_timestamp(msg, sk, skb);
+	ip_recv_stamp(msg, sk, skb->tstamp_ns);
 	if (sock_flag(sk, SOCK_F_PKTINFO)) {
 		struct ip_pktinfo info = {.ifindex = skb->skb_iif, .spec_dst = fib_compute_spec_dst(skb), .addr = iph->daddr};
 		put_cmsg(msg, IPPROTO_IP, CMSG_IP_PKTINFO, &info, sizeof(info));

@@ -9,7 +9,7 @@
 #include "ip/ip_internal.h"
 #include "wire/icmp.h"
 
-enum { IP_RECVERR_CMSG = 11 };
+enum { IP_RECVERR_CMSG = 11, IPV6_RECVERR_CMSG = 25 };
 
 #ifndef MSG_ERRQUEUE
 #define MSG_ERRQUEUE 0x2000
@@ -86,42 +86,75 @@ static struct sk_buff *dequeue_err_skb(struct sock *sk)
 	return skb;
 }
 
-ssize_t ip_recv_error(struct sock *sk, struct msghdr_k *msg)
+/* Where the packet was going, as the socket's family has it: of errors only, not of completions and time stamps. */
+static void put_destination(const struct sock *sk, struct msghdr_k *msg, const struct sock_exterr_skb *serr)
 {
+	uint8_t origin = serr->ee.ee_origin;
+
+	if (!msg->name || (origin != SO_EE_ORIGIN_ICMP_ && origin != SO_EE_ORIGIN_LOCAL_ && !serr->port)) {
+		msg->namelen = 0;
+		return;
+	}
+	(void)sk; /* the socket layer maps it for AF_INET6 */
+	memset(&msg->name->in, 0, sizeof(msg->name->in));
+	msg->name->in.sin_family = AF_INET;
+	msg->name->in.sin_addr.s_addr = serr->daddr;
+	msg->name->in.sin_port = serr->port;
+	msg->namelen = sizeof(msg->name->in);
+}
+
+static void put_error(struct sock *sk, struct msghdr_k *msg, struct sk_buff *skb)
+{
+	const struct sock_exterr_skb *serr = SKB_EXT_ERR(skb);
 	struct {
 		struct sock_extended_err_ ee;
-		struct sockaddr_in offender;
-	} errhdr;
+		union {
+			struct sockaddr_in in;
+			struct sockaddr_in6 in6;
+		} offender;
+	} e;
+	bool v6 = sk->sk_family == AF_INET6;
+	size_t len = sizeof(e.ee) + (v6 ? sizeof(e.offender.in6) : sizeof(e.offender.in));
+
+	memset(&e, 0, sizeof(e));
+	e.ee = serr->ee;
+	if (from_icmp(skb) && v6) {
+		e.offender.in6.sin6_family = AF_INET6;
+		e.offender.in6.sin6_addr.s6_addr[10] = e.offender.in6.sin6_addr.s6_addr[11] = 0xff;
+		memcpy(&e.offender.in6.sin6_addr.s6_addr[12], &serr->offender, sizeof(serr->offender));
+	} else if (from_icmp(skb)) {
+		e.offender.in.sin_family = AF_INET;
+		e.offender.in.sin_addr.s_addr = serr->offender;
+	}
+	if (from_icmp(skb))
+		ip_cmsg_recv(msg, sk, skb);
+	if (v6)
+		put_cmsg(msg, IPPROTO_IPV6, IPV6_RECVERR_CMSG, &e, len);
+	else
+		put_cmsg(msg, IPPROTO_IP, IP_RECVERR_CMSG, &e, len);
+}
+
+ssize_t ip_recv_error(struct sock *sk, struct msghdr_k *msg)
+{
 	struct sk_buff *skb = dequeue_err_skb(sk);
+	int err;
 
 	if (!skb)
 		return -EAGAIN;
-	const struct sock_exterr_skb *serr = SKB_EXT_ERR(skb);
 	size_t n = skb->len;
 	if (n > msg->iter.count) {
 		msg->flags |= MSG_TRUNC;
 		n = msg->iter.count;
 	}
-	int err = skb_copy_datagram_iter(skb, 0, &msg->iter, (unsigned)n);
+	err = skb_copy_datagram_iter(skb, 0, &msg->iter, (unsigned)n);
 	if (err) {
 		skb_consume(skb);
 		return err;
 	}
-	if (msg->name) {
-		memset(&msg->name->in, 0, sizeof(msg->name->in));
-		msg->name->in.sin_family = AF_INET;
-		msg->name->in.sin_addr.s_addr = serr->daddr;
-		msg->name->in.sin_port = serr->port;
-		msg->namelen = sizeof(msg->name->in);
-	}
-	memset(&errhdr, 0, sizeof(errhdr));
-	errhdr.ee = serr->ee;
-	if (from_icmp(skb)) {
-		errhdr.offender.sin_family = AF_INET;
-		errhdr.offender.sin_addr.s_addr = serr->offender;
-		ip_cmsg_recv(msg, sk, skb);
-	}
-	put_cmsg(msg, IPPROTO_IP, IP_RECVERR_CMSG, &errhdr, sizeof(errhdr));
+	if (SKB_EXT_ERR(skb)->ee.ee_origin == SO_EE_ORIGIN_TIMESTAMPING_)
+		ip_put_scm_timestamping(msg, sk, skb->tstamp_ns);
+	put_destination(sk, msg, SKB_EXT_ERR(skb));
+	put_error(sk, msg, skb);
 	msg->flags |= MSG_ERRQUEUE;
 	skb_consume(skb);
 	return (ssize_t)n;

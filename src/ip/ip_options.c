@@ -75,6 +75,8 @@ unsigned ip_options_check(uint8_t *opts, unsigned len, bool for_sending, struct 
 		}
 		if (len - at < 2 || o[1] < 2 || o[1] > len - at)
 			return fault_at(at);
+		if (PROVE_BREAKS("MUST-50") && o[0] == 30)
+			return fault_at(at);
 		switch (o[0]) {
 		case IPOPT_LSRR:
 		case IPOPT_SSRR:

@@ -4,6 +4,7 @@
  *
  * Routes held by packets that are still below may outlive ipv4_exit(); what they need then (their device, the arena) is still there.
  */
+#include "ip/error_queue.h"
 #include "ip/fib.h"
 #include "ip/ip_internal.h"
 #include "ip/raw.h"
@@ -65,6 +66,7 @@ int ipv4_init(struct net *net)
 		return -ENOMEM;
 	}
 	net->ipv4->rt_genid = 1;
+	net->skb_tstamp_tx = skb_tstamp_tx;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		int err = parts[i].init(net);
 		if (err) {

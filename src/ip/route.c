@@ -51,7 +51,7 @@ static unsigned ipv4_advmss(const struct dst_entry *dst)
 
 	if (!advmss)
 		advmss = MAX(ipv4_mtu(dst) - headers, least);
-	return MIN(advmss, IPV4_MAX_PMTU - headers);
+	return MIN(advmss, IPV4_MAX_PMTU - headers) + (PROVE_BREAKS("MUST-67") ? 20 : 0);
 }
 
 static void ipv4_link_failure(struct sk_buff *skb)

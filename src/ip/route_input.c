@@ -138,7 +138,7 @@ static int route_input(struct net *net, be32 daddr, be32 saddr, uint8_t tos, str
 	int err = 0;
 
 	*reason = SKB_DROP_REASON_IP_INADDRERRORS;
-	if (ipv4_is_multicast(saddr) || ipv4_is_lbcast(saddr))
+	if ((ipv4_is_multicast(saddr) || ipv4_is_lbcast(saddr)) && !PROVE_BREAKS("MUST-63"))
 		return -EINVAL;
 	if (!broadcast) {
 		if (ipv4_is_zeronet(saddr) || ipv4_is_zeronet(daddr))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * prove.h - the switches of `make prove`: PROVE_BREAKS("T9") stands where the essence of a stop of the path lives, and breaks it on purpose when
- * the environment says XMIT_PROVE_BREAK=T9; the stop's test must then fail (tests/prove/run).  "T4.nagle" is a second switch of T4.
+ * the environment says XMIT_PROVE_BREAK=T9; the stop's test must then fail (tests/prove/run).  "T4.nagle" is a second switch of T4; "MUST-13" and
+ * "SHLD-4" are those of the rows of doc/rfc9293.md.
  *
  * In every build but that one (-Dprove=true) it is the constant 0.
  */

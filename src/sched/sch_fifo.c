@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sch_fifo.c - first in, first out, tail drop: pfifo bounded in packets, bfifo in bytes; and noqueue (Q3). */
 #include "sched/sch_generic.h"
+#include "xmit/qdisc.h"
 
 static int pfifo_enqueue(struct sk_buff *skb, struct Qdisc *q, struct sk_buff **to_free)
 {
@@ -20,7 +21,7 @@ static struct sk_buff *fifo_peek(struct Qdisc *q) { return skb_peek(&q->q); }
 
 static int pfifo_init(struct Qdisc *q, unsigned limit)
 {
-	q->limit = limit ? limit : q->dev_queue->dev->tx_queue_len;
+	q->limit = limit == XMIT_QDISC_NOTHING ? 0 : limit ? limit : q->dev_queue->dev->tx_queue_len;
 	return 0;
 }
 
@@ -30,7 +31,7 @@ static int bfifo_init(struct Qdisc *q, unsigned limit)
 	const struct net_device *dev = q->dev_queue->dev;
 	uint64_t bytes = limit ? limit : (uint64_t)dev->tx_queue_len * (dev->mtu + dev->hard_header_len);
 
-	q->limit = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+	q->limit = limit == XMIT_QDISC_NOTHING ? 0 : bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
 	return 0;
 }
 

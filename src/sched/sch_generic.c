@@ -360,7 +360,7 @@ static int __dev_xmit_skb(struct sk_buff *skb, struct net_device *dev, struct ne
 	}
 	if (q->ops->flags & TCQ_F_NOQUEUE)
 		return xmit_noqueue(skb, dev, txq);
-	if (likely((q->ops->flags & TCQ_F_CAN_BYPASS) && !q->qlen && !q->running && !netif_xmit_frozen_or_stopped(txq))) {
+	if (likely((q->ops->flags & TCQ_F_CAN_BYPASS) && q->limit && !q->qlen && !q->running && !netif_xmit_frozen_or_stopped(txq))) {
 		xmit_bypass(skb, q, dev, txq);
 		return NET_XMIT_SUCCESS;
 	}

@@ -7,6 +7,7 @@
 #include "socket/socket_internal.h"
 #include "ip/ip.h"
 #include "tcp/tcp.h"
+#include "tcp/tcp_internal.h"
 #include "udp/udp.h"
 
 /* What socket(family, type, protocol) may ask for, in the order in which it is looked for. */
@@ -187,6 +188,8 @@ ssize_t inet_sendmsg(struct socket *sock, struct msghdr_k *msg)
 		return -EAGAIN;
 	if (PROVE_BREAKS("S1"))
 		return (ssize_t)msg->iter.count;
+	if (sk->sk_prot == &tcp_prot && unlikely((msg->flags & MSG_FASTOPEN) || tcp_sk(sk)->defer_connect))
+		return inet_sendmsg_fastopen(sock, msg);
 	return sk->sk_prot->sendmsg(sk, msg);
 }
 

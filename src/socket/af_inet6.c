@@ -119,7 +119,9 @@ static ssize_t inet6_sendmsg(struct socket *sock, struct msghdr_k *msg)
 {
 	struct sockaddr_any v4;
 
-	if (msg->name && sock->type != SOCK_STREAM) {
+	bool opens = (msg->flags & MSG_FASTOPEN) && msg->name && msg->name->family != AF_UNSPEC;
+
+	if (msg->name && (sock->type != SOCK_STREAM || opens)) {
 		int err = msg->namelen < sizeof(v4.family) ? -EINVAL : map_destination(sock->sk, msg->name, msg->namelen, &v4);
 		if (err)
 			return err;

@@ -11,7 +11,7 @@ static bool addr_valid_or_nonlocal(const struct sock *sk, be32 addr)
 	if (!addr || net->ipv4->sysctl_ip_nonlocal_bind || sock_flag(sk, SOCK_F_FREEBIND) || sock_flag(sk, SOCK_F_TRANSPARENT))
 		return true;
 	uint8_t type = inet_addr_type(net, addr);
-	if (type == RTN_LOCAL)
+	if (type == RTN_LOCAL || PROVE_BREAKS("MUST-43"))
 		return true;
 	/* Echo replies come from one host to one host. */
 	return sk->sk_prot->protocol != IPPROTO_ICMP && (type == RTN_MULTICAST || type == RTN_BROADCAST);

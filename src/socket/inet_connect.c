@@ -10,6 +10,8 @@
  * non-blocking caller gets EINPROGRESS, then EALREADY, then 0 or the error once, then EISCONN (POSIX connect()).
  */
 #include "socket/socket_internal.h"
+#include "tcp/tcp.h"
+#include "tcp/tcp_zerocopy.h"
 
 enum { CONNECTING_STATES = TCPF(TCP_SYN_SENT) | TCPF(TCP_SYN_RECV) };
 
@@ -47,6 +49,8 @@ static int start_connect(struct socket *sock, const struct sockaddr_any *addr, s
 
 	if (sk->sk_state != TCP_CLOSE)
 		return -EISCONN;
+	if (!addr)
+		return -EINVAL;
 	int err = sk->sk_prot->connect(sk, addr, len);
 	if (err)
 		return err;
@@ -54,30 +58,53 @@ static int start_connect(struct socket *sock, const struct sockaddr_any *addr, s
 	return -EINPROGRESS;
 }
 
-int inet_stream_connect(struct socket *sock, const struct sockaddr_any *addr, socklen_t len, int flags)
+/* The SYN of a Fast Open socket waits for the first write, which knows its destination from connect(). */
+static bool is_deferred(const struct sock *sk) { return sk->sk_prot == &tcp_prot && tcp_sk(sk)->defer_connect; }
+
+/* While the SYN is out a writer with more to say lets its data carry the ACK of the SYN-ACK. */
+static int wait_as_writer(struct sock *sk, int flags, int pending)
+{
+	bool more = sk->sk_prot == &tcp_prot && tcp_fastopen_data_waits(sk);
+	int err;
+
+	if (more)
+		tcp_sk(sk)->write_pending = 1;
+	err = wait_for_connect(sk, flags, pending);
+	if (more)
+		tcp_sk(sk)->write_pending = 0;
+	return err;
+}
+
+/* is_sendmsg: on behalf of a write that opens the connection; addr may then be NULL. */
+static int stream_connect(struct socket *sock, const struct sockaddr_any *addr, socklen_t len, int flags, bool is_sendmsg)
 {
 	struct sock *sk = sock->sk;
 	int err;
 
-	if (len < sizeof(addr->family))
+	if (addr && len < sizeof(addr->family))
 		return -EINVAL;
-	if (addr->family == AF_UNSPEC)
+	if (addr && addr->family == AF_UNSPEC)
 		return disconnect(sock);
 	switch (sock->state) {
 	case SS_CONNECTED:
 		return -EISCONN;
 	case SS_CONNECTING:
-		err = -EALREADY;
+		if (is_deferred(sk))
+			err = is_sendmsg ? -EINPROGRESS : -EISCONN;
+		else
+			err = -EALREADY;
 		break;
 	case SS_UNCONNECTED:
 		err = start_connect(sock, addr, len);
 		if (err != -EINPROGRESS)
 			return err;
+		if (is_deferred(sk))
+			return 0;
 		break;
 	default:
 		return -EINVAL;
 	}
-	err = wait_for_connect(sk, flags, err);
+	err = wait_as_writer(sk, flags, err);
 	if (err)
 		return err;
 	if (sk->sk_state == TCP_CLOSE) { /* refused, timed out, unreachable */
@@ -87,4 +114,39 @@ int inet_stream_connect(struct socket *sock, const struct sockaddr_any *addr, so
 	}
 	sock->state = SS_CONNECTED;
 	return 0;
+}
+
+int inet_stream_connect(struct socket *sock, const struct sockaddr_any *addr, socklen_t len, int flags)
+{
+	if (!addr)
+		return -EINVAL;
+	return stream_connect(sock, addr, len, flags, false);
+}
+
+/*
+ * A write that opens the connection (RFC 7413): MSG_FASTOPEN with the destination, or the first one after a deferred connect().  What of it the SYN
+ * carries is told even where the connection is still opening; the rest is written when it is open.
+ */
+ssize_t inet_sendmsg_fastopen(struct socket *sock, struct msghdr_k *msg)
+{
+	struct sock *sk = sock->sk;
+	size_t copied;
+	ssize_t rest;
+	int err = tcp_fastopen_begin(sk, msg);
+
+	if (err)
+		return err;
+	err = stream_connect(sock, msg->name, msg->namelen, msg->flags & MSG_DONTWAIT ? O_NONBLOCK : 0, true);
+	copied = tcp_fastopen_end(sk);
+	/* Those bytes were copied.  Where more follows, the rest of the call tells. */
+	if (copied && (err || !msg->iter.count) && (msg->flags & MSG_ZEROCOPY) && sock_flag(sk, SOCK_F_ZEROCOPY))
+		tcp_zerocopy_all_copied(sk);
+	if (err)
+		return err == -EINPROGRESS && copied ? (ssize_t)copied : err;
+	if (copied && !msg->iter.count)
+		return (ssize_t)copied;
+	rest = sk->sk_prot->sendmsg(sk, msg);
+	if (rest < 0)
+		return copied ? (ssize_t)copied : rest;
+	return (ssize_t)copied + rest;
 }

@@ -95,6 +95,8 @@ static bool int_option(struct sock *sk, int name, int *v)
 	case SO_MARK: *v = (int)sk->sk_mark; return true;
 	case SO_TIMESTAMP: *v = sock_flag(sk, SOCK_F_TIMESTAMP); return true;
 	case SO_TIMESTAMPNS: *v = sock_flag(sk, SOCK_F_TIMESTAMPNS); return true;
+	case SO_TIMESTAMPING: *v = sk->sk_ext ? (int)sk->sk_ext->tsflags : 0; return true;
+	case SO_TIMESTAMPING_NEW_: *v = sk->sk_ext ? (int)sk->sk_ext->tsflags : 0; return true;
 	case SO_RXQ_OVFL: *v = sock_flag(sk, SOCK_F_RXQ_OVFL); return true;
 	case SO_ZEROCOPY: *v = sock_flag(sk, SOCK_F_ZEROCOPY); return true;
 	case SO_BUSY_POLL: *v = sk->sk_ext ? (int)sk->sk_ext->busy_poll_us : 0; return true;

@@ -46,6 +46,13 @@
 #ifndef SO_TIMESTAMPNS
 #define SO_TIMESTAMPNS 35
 #endif
+#ifndef SO_TIMESTAMPING
+#define SO_TIMESTAMPING 37
+#endif
+enum { SO_TIMESTAMPING_NEW_ = 65 };
+#ifndef MSG_FASTOPEN
+#define MSG_FASTOPEN 0x20000000
+#endif
 #ifndef SO_BINDTODEVICE
 #define SO_BINDTODEVICE 25
 #endif
@@ -77,6 +84,7 @@ static inline void sock_trace(const struct sock *sk, enum trace_point point, siz
 extern const struct proto_ops inet_stream_ops, inet_dgram_ops, inet_sockraw_ops;
 extern const struct proto_ops inet6_stream_ops, inet6_dgram_ops;
 int inet_create(struct net *net, struct socket *sock, int family, int protocol);
+ssize_t inet_sendmsg_fastopen(struct socket *sock, struct msghdr_k *msg); /* inet_connect.c */
 int inet_release(struct socket *sock);
 int inet_bind(struct socket *sock, const struct sockaddr_any *addr, socklen_t len);
 int inet_stream_connect(struct socket *sock, const struct sockaddr_any *addr, socklen_t len, int flags);

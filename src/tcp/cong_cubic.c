@@ -269,11 +269,8 @@ static void hystart_delay(struct sock *sk, uint32_t rtt_us)
 
 static void hystart_update(struct sock *sk, uint32_t rtt_us)
 {
-	const struct tcp_sock *tp = tcp_sk(sk);
 	struct cubic *ca = cubic_of(sk);
 
-	if (seq_after(tp->snd_una, ca->end_seq))
-		hystart_reset(sk);
 	hystart_train(sk);
 	if (ca->found == HYSTART_FOUND_NOT)
 		hystart_delay(sk, rtt_us);
@@ -293,12 +290,19 @@ static void cubic_pkts_acked(struct sock *sk, const struct ack_sample *sample)
 	rtt_us = (uint32_t)MAX(sample->rtt_us, 1);
 	if (!ca->delay_min_us || rtt_us < ca->delay_min_us)
 		ca->delay_min_us = rtt_us;
+	/* Rounds are counted from the first on, so that one begins with a flight, where the queue of the last has drained. */
+	if (tcp_in_slow_start(tp) && seq_after(tp->snd_una, ca->end_seq))
+		hystart_reset(sk);
 	if (ca->found == HYSTART_FOUND_NOT && tcp_in_slow_start(tp) && tp->snd_cwnd >= HYSTART_LOW_WINDOW)
 		hystart_update(sk, rtt_us);
 }
 
+/* A window that was lost at, and the least round trip with it, are not known again soon. */
+static bool cubic_keeps_state(const struct sock *sk) { return cubic_of(sk)->last_max_cwnd != 0; }
+
 const struct tcp_congestion_ops tcp_cubic = {
 	.name = "cubic",
+	.flags = TCP_CONG_NON_RESTRICTED,
 	.init = cubic_init,
 	.ssthresh = cubic_ssthresh,
 	.cong_avoid = cubic_cong_avoid,
@@ -306,4 +310,5 @@ const struct tcp_congestion_ops tcp_cubic = {
 	.cwnd_event = cubic_cwnd_event,
 	.pkts_acked = cubic_pkts_acked,
 	.undo_cwnd = tcp_reno_undo_cwnd,
+	.keeps_state = cubic_keeps_state,
 };

@@ -21,6 +21,7 @@ void tcp_reno_cong_avoid(struct sock *sk, uint32_t ack, uint32_t acked)
 
 const struct tcp_congestion_ops tcp_reno = {
 	.name = "reno",
+	.flags = TCP_CONG_NON_RESTRICTED,
 	.ssthresh = tcp_reno_ssthresh,
 	.cong_avoid = tcp_reno_cong_avoid,
 	.undo_cwnd = tcp_reno_undo_cwnd,

@@ -11,6 +11,7 @@
  * queue by backlog and tcp_max_syn_backlog (cookies beyond it), the accept queue by backlog + 1.
  */
 #include "tcp/tcp_conn.h"
+#include "tcp/tcp_fastopen.h"
 
 /* --- requests ---------------------------------------------------------------------------------------------------------- */
 
@@ -21,6 +22,7 @@ void reqsk_free(struct request_sock *req)
 	if (req->listener)
 		sock_put(req->listener);
 	net_free(net, req->opt);
+	net_free(net, req->saved_syn);
 	kmem_cache_free(net->tcp->request_cache, req);
 }
 
@@ -51,11 +53,11 @@ int inet_csk_reqsk_queue_len(const struct sock *sk)
 	return ls ? (int)ls->qlen : 0;
 }
 
-bool inet_csk_reqsk_queue_is_full(const struct sock *sk) { return inet_csk_reqsk_queue_len(sk) >= sk->sk_max_ack_backlog; }
+bool inet_csk_reqsk_queue_is_full(const struct sock *sk) { return inet_csk_reqsk_queue_len(sk) > sk->sk_max_ack_backlog; }
 
 int inet_rtx_syn_ack(const struct sock *sk, struct request_sock *req)
 {
-	int err = tcp_v4_send_synack(sk, NULL, req);
+	int err = tcp_v4_send_synack(sk, NULL, req, NULL);
 
 	if (err)
 		return err;
@@ -164,7 +166,10 @@ static struct sock *dequeue_child(struct sock *sk, struct listen_sock *ls)
 
 	list_del_init(&req->queue_node);
 	sk->sk_ack_backlog--;
-	reqsk_free(req);
+	if (req->tfo_listener)
+		req->sk = NULL; /* its SYN-ACK is not acknowledged yet: the child has the request now */
+	else
+		reqsk_free(req);
 	return child;
 }
 
@@ -217,6 +222,7 @@ int inet_csk_listen_start(struct sock *sk, int backlog)
 		return -ENOMEM;
 	list_init(&ls->requests);
 	list_init(&ls->accept);
+	list_init(&ls->fastopen_rst);
 	icsk->icsk_listen = ls;
 	sk->sk_ack_backlog = 0;
 	memset(&icsk->icsk_ack, 0, sizeof(icsk->icsk_ack));
@@ -232,6 +238,7 @@ int inet_csk_listen_start(struct sock *sk, int backlog)
 	err = sk->sk_prot->hash(sk);
 	if (err)
 		goto free_queues;
+	tcp_fastopen_listen(sk, backlog);
 	return 0;
 
 free_queues:
@@ -255,7 +262,11 @@ void inet_csk_forced_close(struct sock *sk)
 /* A connection that nobody accepted: its peer is told by RST, while there are peers. */
 static void forget_child(struct sock *child)
 {
+	struct request_sock *req = tcp_fastopen_rsk(child);
+
 	sock_hold(child);
+	if (req)
+		reqsk_fastopen_remove(child, req, false);
 	if (!child->sk_net->dying)
 		child->sk_prot->disconnect(child);
 	inet_csk_forced_close(child);
@@ -271,6 +282,7 @@ void inet_csk_listen_stop(struct sock *sk)
 		reqsk_put_unlink(list_first_entry(&ls->requests, struct request_sock, queue_node));
 	while (!list_empty(&ls->accept))
 		forget_child(dequeue_child(sk, ls));
+	tcp_fastopen_queue_purge(ls);
 	inet_csk(sk)->icsk_listen = NULL;
 	sk->sk_ack_backlog = 0;
 	net_free(sk->sk_net, ls);

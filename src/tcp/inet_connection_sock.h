@@ -59,7 +59,7 @@ struct inet_connection_sock {
 	struct {
 		uint8_t pending;           /* ICSK_ACK_* */
 		uint8_t quick;             /* quick ACKs still to be sent */
-		uint8_t pingpong;          /* interactive when >= TCP_PINGPONG_THRESH */
+		uint8_t pingpong;          /* interactive when >= tcp_pingpong_thresh */
 		uint8_t retry;
 		uint16_t last_seg_size;    /* bytes, of the last received segment */
 		uint16_t rcv_mss;          /* estimate of the peer's segment size, bytes */
@@ -104,9 +104,6 @@ void inet_csk_reset_keepalive_timer(struct sock *sk, uint64_t after_ns);
 void inet_csk_delete_keepalive_timer(struct sock *sk);
 static inline bool inet_csk_ack_scheduled(const struct sock *sk) { return inet_csk(sk)->icsk_ack.pending & ICSK_ACK_SCHED; }
 static inline void inet_csk_schedule_ack(struct sock *sk) { inet_csk(sk)->icsk_ack.pending |= ICSK_ACK_SCHED; }
-enum { TCP_PINGPONG_THRESH = 1 };
-static inline bool inet_csk_in_pingpong_mode(const struct sock *sk) { return inet_csk(sk)->icsk_ack.pingpong >= TCP_PINGPONG_THRESH; }
-static inline void inet_csk_enter_pingpong_mode(struct sock *sk) { inet_csk(sk)->icsk_ack.pingpong = TCP_PINGPONG_THRESH; }
 static inline void inet_csk_exit_pingpong_mode(struct sock *sk) { inet_csk(sk)->icsk_ack.pingpong = 0; }
 
 #endif

@@ -72,11 +72,12 @@ void inet_table_remove(struct inet_table *t, struct hlist_node *n)
 
 /* --- connections ----------------------------------------------------------------------------------------------------- */
 
+/* A cheap hash under a secret of the instance, as Linux's: it runs for every segment received. */
 uint32_t inet_ehashfn(const struct net *net, be32 laddr, uint16_t lport, be32 raddr, be16 rport)
 {
-	const struct { be32 laddr, raddr; uint16_t lport; be16 rport; } key = {laddr, raddr, lport, rport};
+	uint64_t key = net->hash_key.key[1];
 
-	return hsiphash(&key, sizeof(key), &net->hash_key) & ~INET_HASH_LISTENER;
+	return jhash_3words((uint32_t)laddr ^ (uint32_t)(key >> 32), (uint32_t)raddr, (uint32_t)lport << 16 | (uint16_t)rport, (uint32_t)key) & ~INET_HASH_LISTENER;
 }
 
 static uint32_t ehash_of(const struct hlist_node *n) { return container_of(n, struct sock, sk_node)->sk_hash; }

@@ -10,6 +10,7 @@
  * data (tcp_activate) and detached after an idle RTO (tcp_deactivate, from tcp_timer.c), together with the page that small writes share.
  */
 #include "dev/softirq.h"
+#include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_input.h"
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_user.h"
@@ -53,8 +54,16 @@ int tcp_activate(struct sock *sk)
 	if (!act)
 		return -ENOMEM;
 	list_init(&act->tsq_node);
+	list_init(&act->tsorted);
+	list_init(&act->lost_list);
+	for (struct sk_buff *skb = tcp_rtx_queue_head(sk); skb; skb = rb_to_skb(rb_next(&skb->rbnode)))
+		list_add_tail(&skb->tcp_tsorted, &act->tsorted); /* a SYN or FIN that went without */
 	act->sk = sk;
 	act->cwnd_usage_seq = tp->snd_una;
+	/* Nothing was in flight: whatever comes now, the application kept the path waiting. */
+	act->app_limited = tp->delivered ? tp->delivered : 1;
+	hrtimer_init(&act->pacing_timer, tcp_pacing_timer);
+	hrtimer_init(&act->compressed_ack_timer, tcp_compressed_ack_timer);
 	tp->active = act;
 	if (inet_csk(sk)->icsk_ca_initialized)
 		tcp_init_congestion_control(sk);
@@ -73,6 +82,10 @@ void tcp_deactivate(struct sock *sk)
 	if (inet_csk(sk)->icsk_ca_initialized && inet_csk(sk)->icsk_ca_ops->release)
 		inet_csk(sk)->icsk_ca_ops->release(sk);
 	list_del_init(&act->tsq_node);
+	hrtimer_cancel(sock_net(sk), &act->pacing_timer);
+	hrtimer_cancel(sock_net(sk), &act->compressed_ack_timer);
+	tp->compressed = 0;
+	tcp_chrono_stop(sk, act->chrono_type);
 	sk->sk_tsq_flags = 0;
 	tp->rx_opt.num_sacks = 0;
 	tp->rx_opt.dsack = 0;
@@ -108,10 +121,14 @@ void tcp_set_state(struct sock *sk, int state)
 /* The connection is over, in order or not (sk_err says). */
 void tcp_done(struct sock *sk)
 {
+	struct request_sock *req = tcp_fastopen_rsk(sk);
+
 	if (sk->sk_state == TCP_SYN_SENT || sk->sk_state == TCP_SYN_RECV)
 		NET_INC_STATS(sock_net(sk), TcpAttemptFails);
 	tcp_set_state(sk, TCP_CLOSE);
 	tcp_clear_xmit_timers(sk);
+	if (req)
+		reqsk_fastopen_remove(sk, req, false);
 	sk->sk_shutdown = SHUTDOWN_MASK;
 	if (!sock_flag(sk, SOCK_F_DEAD))
 		sk_state_change(sk);
@@ -124,7 +141,10 @@ void tcp_done(struct sock *sk)
 /* Whatever a sock holds besides its own memory.  May be called again. */
 void tcp_destroy_sock(struct sock *sk)
 {
+	struct request_sock *req = tcp_fastopen_rsk(sk);
+
 	tcp_clear_xmit_timers(sk);
+	tcp_fastopen_active_disable_ofo_check(sk);
 	sk_accept_any_end(sk); /* only now: a connection that closes still hears its peer */
 	tcp_cleanup_congestion_control(sk);
 	tcp_write_queue_purge(sk);
@@ -133,6 +153,9 @@ void tcp_destroy_sock(struct sock *sk)
 	tcp_deactivate(sk);
 	if (inet_csk(sk)->icsk_bind_hash)
 		inet_put_port(sk);
+	if (req)
+		reqsk_fastopen_remove(sk, req, false);
+	tcp_ext_free(sk);
 	sk_dst_reset(sk);
 	sk_mem_reclaim(sk);
 }
@@ -190,6 +213,12 @@ int tcp_init(struct net *net)
 	ns->active_cache = kmem_cache_create(net, "tcp_active", sizeof(struct tcp_active), 8);
 	if (!ns->active_cache)
 		goto free_state;
+	err = tcp_cong_init(net);
+	if (err)
+		goto destroy_cache;
+	err = tcp_fastopen_init(net);
+	if (err)
+		goto destroy_cache;
 	err = tcp_sysctl_init(net);
 	if (err)
 		goto destroy_cache;
@@ -200,6 +229,7 @@ int tcp_init(struct net *net)
 	return 0;
 
 destroy_cache:
+	tcp_fastopen_exit(net);
 	kmem_cache_destroy(ns->active_cache);
 free_state:
 	net->tcp = NULL;
@@ -214,6 +244,7 @@ void tcp_exit(struct net *net)
 	if (!ns)
 		return;
 	tcp_ipv4_exit(net);
+	tcp_fastopen_exit(net);
 	kmem_cache_destroy(ns->active_cache);
 	net->tcp = NULL;
 	net_free(net, ns);

@@ -8,12 +8,15 @@
  *	  tcp_clean_rtx_queue()        frees what is acknowledged, takes RTT samples
  *	  tcp_fastretrans_alert()      only if something is unusual                  tcp_recovery.c
  *	  cong_control()               cwnd grows or is led down, pacing rate        tcp_cong.c
- *	  xmit_recovery()              retransmissions that recovery allowed         tcp_output.c
+ *	  tcp_set_xmit_timer()         loss probe or RTO                             tcp_tlp.c, tcp_rtt.c
+ *	  xmit_recovery()              retransmissions that recovery allowed         tcp_retransmit.c
  *
  * The ACK of a whole super-segment frees one skb: unlink, uncharge, done.  One that ends inside trims the skb's head.
  * With nothing but a SYN or a FIN in flight tcp_active may be absent; then there are no SACKs, no recovery, no congestion control.
  */
 #include "tcp/tcp_input.h"
+#include "tcp/tcp_mtu_probe.h"
+#include "tcp/tcp_zerocopy.h"
 
 /* RFC 9293 3.10.7.4: not from an older segment than the last update; a larger window at the same place counts. */
 bool tcp_may_update_window(const struct tcp_sock *tp, uint32_t ack, uint32_t ack_seq, uint32_t nwin)
@@ -32,7 +35,7 @@ static void ack_update_window(struct sock *sk, struct tcp_ack_ctx *ctx)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	const struct tcphdr *th = tcp_hdr(ctx->skb);
-	uint32_t nwin = be16_to_cpu(th->window);
+	uint32_t nwin = PROVE_BREAKS("MUST-1") ? be16_to_cpu(th->window) & 0x7fffu : be16_to_cpu(th->window);
 
 	if (!(th->flags & TCPHDR_SYN))
 		nwin <<= tp->rx_opt.snd_wscale;
@@ -43,6 +46,8 @@ static void ack_update_window(struct sock *sk, struct tcp_ack_ctx *ctx)
 			tp->snd_wnd = nwin;
 			tp->pred_flags = 0;
 			tcp_fast_path_check(sk);
+			if (!tcp_write_queue_empty(sk))
+				tcp_slow_start_after_idle_check(sk);
 			if (nwin > tp->max_window) {
 				tp->max_window = nwin;
 				tcp_resync_mss(sk);
@@ -80,6 +85,12 @@ struct clean_state {
 	bool fully_acked;
 };
 
+/* The echoed timestamp tells that not the retransmission of skb arrived but what was sent before it. */
+static bool spurious_retrans(const struct tcp_sock *tp, const struct sk_buff *skb)
+{
+	return unlikely(TCP_SKB_CB(skb)->sacked & TCPCB_RETRANS) && tcp_echo_before(tp, (uint32_t)(skb->skb_mstamp_ns / NSEC_PER_MSEC));
+}
+
 /* Accounts the ACK of `acked` segments of skb, the first of which began at seq. */
 static void account_acked(struct sock *sk, struct tcp_ack_ctx *ctx, struct clean_state *st, struct sk_buff *skb, uint32_t seq, uint32_t acked)
 {
@@ -89,7 +100,8 @@ static void account_acked(struct sock *sk, struct tcp_ack_ctx *ctx, struct clean
 	if (unlikely(cb->sacked & TCPCB_RETRANS)) {
 		if (cb->sacked & TCPCB_SACKED_RETRANS)
 			tp->retrans_out -= acked;
-		ctx->flag |= FLAG_RETRANS_DATA_ACKED;
+		ctx->flag |= PROVE_BREAKS("MUST-18") ? 0 : FLAG_RETRANS_DATA_ACKED;
+		st->first_ackt_us = PROVE_BREAKS("MUST-18") ? skb->skb_mstamp_ns / NSEC_PER_USEC : st->first_ackt_us;
 	} else if (!(cb->sacked & TCPCB_SACKED_ACKED)) {
 		st->last_ackt_us = skb->skb_mstamp_ns / NSEC_PER_USEC;
 		if (!st->first_ackt_us)
@@ -99,14 +111,18 @@ static void account_acked(struct sock *sk, struct tcp_ack_ctx *ctx, struct clean
 		if (!seq_after(cb->end_seq, tp->high_seq))
 			ctx->flag |= FLAG_ORIG_SACK_ACKED;
 	}
-	if (unlikely(cb->sacked & TCPCB_SACKED_ACKED))
-		tcp_sack_forget(sk, skb, acked);
-	else if (tcp_is_sack(tp))
+	if (unlikely(cb->sacked & TCPCB_SACKED_ACKED)) {
+		tcp_sack_forget(sk, acked);
+	} else if (tcp_is_sack(tp)) {
 		tp->delivered += acked;
+		if (!spurious_retrans(tp, skb))
+			tcp_rack_advance(sk, skb);
+	}
 	if (unlikely(cb->sacked & TCPCB_LOST))
 		tp->lost_out -= acked;
 	tp->packets_out -= acked;
 	st->pkts_acked += acked;
+	tcp_rate_skb_delivered(sk, skb, &ctx->rs);
 	if (likely(!(cb->tcp_flags & TCPHDR_SYN))) {
 		ctx->flag |= FLAG_DATA_ACKED;
 	} else {
@@ -148,12 +164,14 @@ static struct sk_buff *free_acked(struct sock *sk, struct tcp_ack_ctx *ctx, stru
 		}
 		account_acked(sk, ctx, st, skb, seq, tcp_skb_pcount(skb));
 		next = rb_to_skb(rb_next(&skb->rbnode));
-		if (unlikely(tp->active && tp->active->retransmit_skb_hint == skb))
-			tp->active->retransmit_skb_hint = NULL;
+		tcp_ack_tstamp(sk, skb, ctx->prior_snd_una);
 		tcp_rtx_queue_unlink(skb, sk);
 		tcp_free_skb(sk, skb);
 	}
-	if (skb && (TCP_SKB_CB(skb)->sacked & TCPCB_SACKED_ACKED))
+	if (!skb)
+		return NULL;
+	tcp_ack_tstamp(sk, skb, ctx->prior_snd_una);
+	if (TCP_SKB_CB(skb)->sacked & TCPCB_SACKED_ACKED)
 		ctx->flag |= FLAG_SACK_RENEGING;
 	return skb;
 }
@@ -203,16 +221,24 @@ static void clean_rtx_queue(struct sock *sk, struct tcp_ack_ctx *ctx)
 
 	tcp_trace(sk, TP_tcp_clean_rtx_queue, ctx->prior_snd_una, tp->snd_una, tp->snd_una - ctx->prior_snd_una);
 	head = free_acked(sk, ctx, &st);
+	if (!head)
+		tcp_chrono_stop(sk, TCP_CHRONO_BUSY);
 	if (seq_between(tp->snd_up, ctx->prior_snd_una, tp->snd_una))
 		tp->snd_up = tp->snd_una;
 	rtt_update = take_rtt(sk, ctx, &st, &sack_rtt_us, &ca_rtt_us);
+	ctx->rs.rtt_us = ca_rtt_us;
 
 	if (ctx->flag & FLAG_ACKED) {
 		ctx->flag |= FLAG_SET_XMIT_TIMER;
-		if (!tcp_is_sack(tp))
+		if (unlikely(tp->mtup_enabled) && tcp_mtup_probe_acked(sk))
+			tcp_mtup_probe_success(sk);
+		if (!tcp_is_sack(tp)) {
 			tcp_remove_reno_sacks(sk, st.pkts_acked);
-		else if (seq_before(ctx->reord, ctx->prior_fack))
+			if (ctx->flag & FLAG_RETRANS_DATA_ACKED) /* without SACK nobody knows which copy it was */
+				ctx->flag &= ~FLAG_ORIG_SACK_ACKED;
+		} else if (seq_before(ctx->reord, ctx->prior_fack)) {
 			tcp_check_sack_reordering(sk, ctx->reord, false);
+		}
 	} else if (head && rtt_update && sack_rtt_us >= 0 && sack_rtt_us > elapsed_us(tp, head->skb_mstamp_ns / NSEC_PER_USEC)) {
 		/* Something sent after the head has arrived: the head's RTO counts from now, by the new estimate. */
 		ctx->flag |= FLAG_SET_XMIT_TIMER;
@@ -230,7 +256,37 @@ static bool may_raise_cwnd(const struct sock *sk, int flag)
 	return flag & FLAG_DATA_ACKED;
 }
 
-static void cong_control(struct sock *sk, const struct tcp_ack_ctx *ctx)
+/* Segments delivered by ACKs that echo a mark. */
+static void count_delivered_ce(struct sock *sk, struct tcp_ack_ctx *ctx)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (unlikely(ctx->flag & FLAG_ECE)) {
+		tp->delivered_ce += tp->delivered - ctx->ce_counted;
+		NET_ADD_STATS(sk->sk_net, TCPDeliveredCE, tp->delivered - ctx->ce_counted);
+	}
+	ctx->ce_counted = tp->delivered;
+}
+
+/* For algorithms that look at each ACK, before anything is concluded from it. */
+static void tell_ack(struct sock *sk, struct tcp_ack_ctx *ctx)
+{
+	const struct tcp_congestion_ops *ca = inet_csk(sk)->icsk_ca_ops;
+	uint32_t flags = 0;
+
+	if (likely(!ca->in_ack_event) || !tcp_sk(sk)->active || !inet_csk(sk)->icsk_ca_initialized)
+		return;
+	count_delivered_ce(sk, ctx);
+	if (ctx->flag & FLAG_SLOWPATH)
+		flags |= CA_ACK_SLOWPATH;
+	if (ctx->flag & FLAG_WIN_UPDATE)
+		flags |= CA_ACK_WIN_UPDATE;
+	if (ctx->flag & FLAG_ECE)
+		flags |= CA_ACK_ECE;
+	ca->in_ack_event(sk, flags);
+}
+
+static void cong_control(struct sock *sk, struct tcp_ack_ctx *ctx)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	const struct tcp_congestion_ops *ca = inet_csk(sk)->icsk_ca_ops;
@@ -239,12 +295,13 @@ static void cong_control(struct sock *sk, const struct tcp_ack_ctx *ctx)
 	if (unlikely(!tp->active))
 		return;
 	lost = tp->active->lost_total - ctx->prior_lost;
-	if (ctx->flag & FLAG_ECE)
-		tp->delivered_ce += delivered;
+	count_delivered_ce(sk, ctx);
 	NET_ADD_STATS(sk->sk_net, TCPDelivered, delivered);
+	ctx->rs.prior_in_flight = ctx->prior_in_flight;
+	ctx->rs.is_ack_delayed = (ctx->flag & FLAG_ACK_MAYBE_DELAYED) != 0;
+	tcp_rate_gen(sk, delivered, lost, ctx->is_sack_reneg, &ctx->rs);
 	if (unlikely(ca->cong_control)) {
-		struct rate_sample rs = {.acked_sacked = delivered, .losses = (int32_t)lost, .prior_in_flight = ctx->prior_in_flight};
-		ca->cong_control(sk, ctx->ack, ctx->flag, &rs);
+		ca->cong_control(sk, ctx->ack, ctx->flag, &ctx->rs);
 		return;
 	}
 	if (unlikely(tcp_in_cwnd_reduction(sk))) {
@@ -259,8 +316,16 @@ static void cong_control(struct sock *sk, const struct tcp_ack_ctx *ctx)
 
 static void xmit_recovery(struct sock *sk, const struct tcp_ack_ctx *ctx)
 {
-	if (likely(!ctx->rexmit))
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (likely(ctx->rexmit == REXMIT_NONE) || sk->sk_state == TCP_SYN_SENT)
 		return;
+	if (ctx->rexmit == REXMIT_NEW) {
+		__tcp_push_pending_frames(sk, tcp_current_mss(sk), TCP_NAGLE_OFF);
+		if (seq_after(tp->snd_nxt, tp->high_seq))
+			return;
+		tp->frto = 0; /* nothing new could be sent: RFC 5682 2b ends */
+	}
 	tcp_xmit_retransmit_queue(sk);
 }
 
@@ -285,7 +350,7 @@ static bool ack_is_dubious(const struct sock *sk, int flag)
 /* Segments that this duplicate stands for: GRO may have put several pure ACKs into one skb. */
 static uint32_t count_dupacks(const struct tcp_ack_ctx *ctx)
 {
-	if (ctx->flag & (FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP))
+	if (ctx->flag & (FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DSACKING_ACK))
 		return 0;
 	return MAX(1u, skb_shinfo(ctx->skb)->gso_segs);
 }
@@ -337,13 +402,19 @@ static void read_ack(struct sock *sk, struct tcp_ack_ctx *ctx)
 
 static void ack_in_flight(struct sock *sk, struct tcp_ack_ctx *ctx, uint64_t prior_tstamp_ns)
 {
+	const struct tcp_sock *tp = tcp_sk(sk);
+
 	clean_rtx_queue(sk, ctx);
+	tcp_rack_update_reo_wnd(sk, &ctx->rs);
+	tell_ack(sk, ctx);
+	if (unlikely(tp->active && tp->active->tlp_high_seq))
+		tcp_process_tlp_ack(sk, ctx);
 	if (unlikely(ack_is_dubious(sk, ctx->flag))) {
 		ctx->num_dupack = count_dupacks(ctx);
 		tcp_fastretrans_alert(sk, ctx);
 	}
 	if (ctx->flag & FLAG_SET_XMIT_TIMER)
-		tcp_rearm_rto(sk);
+		tcp_set_xmit_timer(sk);
 	if ((ctx->flag & FLAG_FORWARD_PROGRESS) || !(ctx->flag & FLAG_NOT_DUP))
 		confirm_neighbour(sk, prior_tstamp_ns);
 	cong_control(sk, ctx);
@@ -369,6 +440,7 @@ int tcp_ack(struct sock *sk, const struct sk_buff *skb, int flag)
 		.prior_snd_una = tp->snd_una, .prior_fack = tcp_is_sack(tp) ? tcp_highest_sack_seq(tp) : tp->snd_una,
 		.prior_in_flight = tcp_packets_in_flight(tp), .prior_delivered = tp->delivered,
 		.prior_lost = tp->active ? tp->active->lost_total : 0, .reord = tp->snd_nxt,
+		.is_sack_reneg = tp->is_sack_reneg, .ce_counted = tp->delivered,
 	};
 	uint32_t prior_packets = tp->packets_out;
 
@@ -396,6 +468,8 @@ int tcp_ack(struct sock *sk, const struct sk_buff *skb, int flag)
 			xmit_recovery(sk, &ctx);
 		}
 		ack_probe(sk);
+		if (unlikely(tp->active && tp->active->tlp_high_seq))
+			tcp_process_tlp_ack(sk, &ctx);
 	}
 	return 1;
 }

@@ -7,6 +7,7 @@
  * bounds: FIN_WAIT2 by tcp_fin_timeout (short ones as a timewait entry, which is smaller), the number of orphans by
  * tcp_max_orphans and their memory by tcp_mem, beyond which an orphan is reset.
  */
+#include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_user.h"
 
@@ -91,7 +92,7 @@ static void close_connection(struct sock *sk, uint64_t timeout_ns)
 	sk_mem_reclaim(sk);
 	if (sk->sk_state == TCP_CLOSE)
 		return;
-	if (unread) {
+	if (unread && !PROVE_BREAKS("SHLD-3")) {
 		NET_INC_STATS(net, TCPAbortOnClose);
 		tcp_set_state(sk, TCP_CLOSE);
 		tcp_send_active_reset(sk, MEM_RESERVE);
@@ -146,8 +147,12 @@ static void settle_orphan(struct sock *sk)
 		NET_INC_STATS(sock_net(sk), TCPAbortOnMemory);
 		abort_orphan(sk);
 	}
-	if (sk->sk_state == TCP_CLOSE)
+	if (sk->sk_state == TCP_CLOSE) {
+		struct request_sock *req = tcp_fastopen_rsk(sk);
+		if (req)
+			reqsk_fastopen_remove(sk, req, false);
 		inet_csk_destroy_sock(sk);
+	}
 }
 
 /* timeout_ns: how long to wait for the data to be acknowledged (SO_LINGER), 0: not at all. */
@@ -214,14 +219,19 @@ static void forget_connection(struct sock *sk)
 	memset(&tp->rcvq_space, 0, sizeof(tp->rcvq_space));
 	tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
 	tp->snd_cwnd = TCP_INIT_CWND;
-	tp->snd_cwnd_cnt = tp->snd_cwnd_used = 0;
+	tp->snd_cwnd_cnt = 0;
 	tp->is_cwnd_limited = tp->is_sack_reneg = 0;
+	tp->syn_data = tp->syn_fastopen = tp->syn_fastopen_exp = tp->syn_fastopen_ch = tp->syn_data_acked = 0;
 	tp->window_clamp = 0;
 	tcp_clear_retrans(tp);
 	tp->total_retrans = tp->delivered = tp->delivered_ce = 0;
 	tp->segs_in = tp->segs_out = tp->data_segs_in = tp->data_segs_out = 0;
 	tp->bytes_acked = tp->bytes_received = tp->bytes_sent = tp->bytes_retrans = 0;
 	tp->dsack_dups = tp->reord_seen = tp->rcv_ooopack = 0;
+	tp->rate_delivered = tp->rate_interval_us = tp->rate_app_limited = 0;
+	memset(tp->chrono_ms, 0, sizeof(tp->chrono_ms));
+	if (tp->ext)
+		tcp_ext_forget_counts(tp->ext);
 	tp->ecn_flags = 0;
 	tp->lsndtime_ns = 0;
 	sk->sk_pacing_rate = UINT64_MAX;
@@ -245,6 +255,9 @@ int tcp_disconnect(struct sock *sk)
 		tcp_send_active_reset(sk, MEM_RESERVE);
 	if (reset || old == TCP_SYN_SENT)
 		sk->sk_err = ECONNRESET;
+	tcp_fastopen_free_req(sk);
+	tp->defer_connect = 0;
+	tp->fastopen_client_fail = TFO_STATUS_UNSPEC;
 	forget_queues(sk);
 	inet->inet_dport = 0;
 	inet->inet_daddr = inet_addr_v4(0);

@@ -3,9 +3,12 @@
  * tcp_cong.c - congestion control: the algorithms there are, and what they share (T6; RFC 5681, RFC 3465).
  *
  * An algorithm is a table of functions (struct tcp_congestion_ops); its state is ca_priv in tcp_active.  A sock chooses one at
- * creation (sysctl tcp_congestion_control) or by TCP_CONGESTION.  "Initialised" (icsk_ca_initialized) means: from establishment
- * on; the state itself is there while tcp_active is, and begins anew each time it is attached: tcp_activate() runs init() then,
- * tcp_deactivate() release().  An idle connection keeps cwnd and ssthresh, which live in tcp_sock.
+ * creation (sysctl tcp_congestion_control) or by TCP_CONGESTION; a child of a listener has the listener's, if that one was
+ * chosen so.  "Initialised" (icsk_ca_initialized) means: from establishment on; the state itself is there while tcp_active is, and begins anew
+ * each time it is attached: tcp_activate() runs init() then, tcp_deactivate() release().  An idle connection keeps cwnd and ssthresh, which live in tcp_sock; one whose algorithm has learnt what it
+ * would have to learn again (TCP_CONG_KEEPS_STATE, keeps_state) keeps tcp_active too.
+ *
+ * Each instance has its own list of algorithms (tcp_register_congestion_control): those of the library, and what its user adds.
  *
  * tcp_slow_start() and tcp_cong_avoid_ai() count segments acknowledged, not ACKs (RFC 3465), so that ACKs of whole super-segments
  * open the window as single ones would.  The window grows only while it is what limits us (tcp_is_cwnd_limited), which tcp_write_xmit()
@@ -14,24 +17,100 @@
  * The pacing rate is 2 (slow start) or 1.2 (later) times cwnd per srtt: tcp_tso_autosize() and the small-queue limit live by it.
  */
 #include "tcp/tcp_input.h"
+#include "wire/ip.h"
+#include <stdio.h>
 
-static const struct tcp_congestion_ops *const algorithms[] = {&tcp_cubic, &tcp_reno};
+/* Those of the library, in the order in which tcp_available_congestion_control names them. */
+static const struct tcp_congestion_ops *const algorithms[] = {&tcp_reno, &tcp_cubic, &tcp_bbr, &tcp_dctcp};
 
-const struct tcp_congestion_ops *tcp_ca_find(const char *name)
+/* Its place in the instance's list; -1: not there. */
+static int find(const struct net *net, const char *name, size_t len)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++)
-		if (!strcmp(algorithms[i]->name, name))
-			return algorithms[i];
-	return NULL;
+	for (uint32_t i = 0; i < net->tcp->ca_count; i++)
+		if (strlen(net->tcp->ca[i]->name) == len && !memcmp(net->tcp->ca[i]->name, name, len))
+			return (int)i;
+	return -1;
 }
+
+const struct tcp_congestion_ops *tcp_ca_find(const struct net *net, const char *name)
+{
+	int i = find(net, name, strlen(name));
+
+	return i < 0 ? NULL : net->tcp->ca[i];
+}
+
+int tcp_register_congestion_control(struct net *net, const struct tcp_congestion_ops *ca)
+{
+	struct netns_tcp *ns = net->tcp;
+
+	if (!ca->name[0] || !ca->ssthresh || !ca->undo_cwnd || !(ca->cong_avoid || ca->cong_control))
+		return -EINVAL;
+	if (tcp_ca_find(net, ca->name))
+		return -EEXIST;
+	if (ns->ca_count == TCP_CA_MAX)
+		return -ENOSPC;
+	if (ca->flags & TCP_CONG_NON_RESTRICTED)
+		ns->ca_allowed |= 1u << ns->ca_count;
+	ns->ca[ns->ca_count++] = ca;
+	return 0;
+}
+
+int tcp_cong_init(struct net *net)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(algorithms) && !err; i++)
+		err = tcp_register_congestion_control(net, algorithms[i]);
+	return err;
+}
+
+int tcp_ca_names(const struct net *net, bool allowed_only, char *buf, size_t n)
+{
+	const struct netns_tcp *ns = net->tcp;
+	int len = 0;
+
+	if (n)
+		buf[0] = 0;
+	for (uint32_t i = 0; i < ns->ca_count; i++) {
+		size_t at = MIN((size_t)len, n);
+		if (allowed_only && !(ns->ca_allowed & 1u << i))
+			continue;
+		len += snprintf(buf + at, n - at, "%s%s", len ? " " : "", ns->ca[i]->name);
+	}
+	return len;
+}
+
+int tcp_set_allowed_congestion_control(struct net *net, const char *names)
+{
+	uint32_t allowed = 0;
+
+	for (;;) {
+		size_t len;
+		int i;
+		names += strspn(names, " \t\n");
+		len = strcspn(names, " \t\n");
+		if (!len)
+			break;
+		i = find(net, names, len);
+		if (i < 0)
+			return -ENOENT;
+		allowed |= 1u << i;
+		names += len;
+	}
+	net->tcp->ca_allowed = allowed;
+	return 0;
+}
+
+static void set_ect_as_needed(struct sock *sk) { tcp_set_ect(sk, tcp_ca_needs_ecn(sk) ? INET_ECN_ECT_0 : INET_ECN_NOT_ECT); }
 
 void tcp_assign_congestion_control(struct sock *sk)
 {
 	struct inet_connection_sock *icsk = inet_csk(sk);
-	const struct tcp_congestion_ops *ca = tcp_ca_find(sk->sk_net->tcp->sysctl_tcp_congestion_control);
+	const struct tcp_congestion_ops *ca = tcp_ca_find(sk->sk_net, sk->sk_net->tcp->sysctl_tcp_congestion_control);
 
 	icsk->icsk_ca_ops = ca ? ca : &tcp_reno;
 	icsk->icsk_ca_initialized = 0;
+	set_ect_as_needed(sk);
 }
 
 void tcp_init_congestion_control(struct sock *sk)
@@ -40,8 +119,13 @@ void tcp_init_congestion_control(struct sock *sk)
 	struct tcp_active *act = tcp_act(sk);
 
 	icsk->icsk_ca_initialized = 1;
-	if (!act)
+	set_ect_as_needed(sk);
+	if (!act) {
+		/* What would be kept may as well begin now; without memory it begins with the first data. */
+		if (icsk->icsk_ca_ops->flags & TCP_CONG_KEEPS_STATE)
+			(void)tcp_activate(sk);
 		return;
+	}
 	act->prior_ssthresh = 0;
 	memset(act->ca_priv, 0, sizeof(act->ca_priv));
 	if (icsk->icsk_ca_ops->init)
@@ -60,7 +144,7 @@ void tcp_cleanup_congestion_control(struct sock *sk)
 int tcp_set_congestion_control(struct sock *sk, const char *name)
 {
 	struct inet_connection_sock *icsk = inet_csk(sk);
-	const struct tcp_congestion_ops *ca = tcp_ca_find(name);
+	const struct tcp_congestion_ops *ca = tcp_ca_find(sk->sk_net, name);
 	bool running = icsk->icsk_ca_initialized;
 
 	if (!ca)
@@ -70,6 +154,7 @@ int tcp_set_congestion_control(struct sock *sk, const char *name)
 		return 0;
 	tcp_cleanup_congestion_control(sk);
 	icsk->icsk_ca_ops = ca;
+	set_ect_as_needed(sk);
 	if (running)
 		tcp_init_congestion_control(sk);
 	return 0;
@@ -91,6 +176,8 @@ void tcp_set_ca_state(struct sock *sk, uint8_t state)
 
 	if (icsk->icsk_ca_ops->set_state && ca_is_running(sk))
 		icsk->icsk_ca_ops->set_state(sk, state);
+	if (unlikely(icsk->icsk_ca_state == TCP_CA_Loss) && state != TCP_CA_Loss)
+		tcp_rto_ended(sk);
 	icsk->icsk_ca_state = state & 0xf;
 }
 
@@ -151,6 +238,16 @@ uint32_t tcp_init_cwnd(const struct tcp_sock *tp, const struct dst_entry *dst)
 	if (!cwnd)
 		cwnd = TCP_INIT_CWND;
 	return MIN(cwnd, tp->snd_cwnd_clamp);
+}
+
+/* The algorithm's private state is worth more than the memory it takes while the connection is idle. */
+bool tcp_ca_keeps_state(const struct sock *sk)
+{
+	const struct tcp_congestion_ops *ca = inet_csk(sk)->icsk_ca_ops;
+
+	if (!ca_is_running(sk))
+		return false;
+	return ca->keeps_state ? ca->keeps_state(sk) : (ca->flags & TCP_CONG_KEEPS_STATE) != 0;
 }
 
 /* --- pacing -------------------------------------------------------------------------------------------------------------- */

@@ -84,6 +84,9 @@ struct listen_sock {
 	uint32_t young;                /* of those: SYN-ACK sent once so far */
 	uint64_t overflow_ns;          /* when a SYN cookie was last sent; 0: never */
 	bool flood_logged;
+	/* Fast Open (tcp_fastopen_server.c): requests whose child took data and whose SYN-ACK is not acknowledged, and those lately reset. */
+	uint32_t fastopen_qlen;
+	struct list_head fastopen_rst; /* the latter, oldest first; expires_ns says until when they count */
 };
 void inet_csk_reqsk_queue_hash_add(struct sock *sk, struct request_sock *req);
 void inet_csk_reqsk_unlink(struct request_sock *req); /* out of tables and SYN queue, timer off; still the caller's */
@@ -98,6 +101,7 @@ struct request_sock *inet_reqsk_alloc(struct sock *sk, const struct sk_buff *skb
 void tcp_openreq_init(struct request_sock *req, const struct tcp_options_received *opt, const struct sk_buff *skb);
 void tcp_openreq_init_rwin(struct request_sock *req, const struct sock *sk, const struct dst_entry *dst);
 void tcp_ecn_create_request(struct request_sock *req, const struct sk_buff *skb, const struct sock *sk, const struct dst_entry *dst);
+void tcp_synack_rtt_meas(struct sock *child, const struct request_sock *req);
 bool tcp_synq_no_recent_overflow(const struct sock *sk);
 /* The child of a request that is in no table: made, hashed, in the accept queue.  Consumes req and dst.  NULL: dropped. */
 struct sock *tcp_get_cookie_sock(struct sock *sk, struct sk_buff *skb, struct request_sock *req, struct dst_entry *dst);

@@ -5,6 +5,8 @@
  * The SYN is charged to sk_wmem_queued and stands in the retransmit tree from the start; it never joins the write queue, so that data written
  * meanwhile queues behind it.  RFC 9293 3.10.1, 3.5; RFC 7323 2.2 (scale is offered in the SYN); RFC 3168 6.1.1.
  */
+#include "tcp/tcp_fastopen.h"
+#include "tcp/tcp_md5.h"
 #include "tcp/tcp_output.h"
 
 /* Window and scale that the SYN offers. */
@@ -35,10 +37,13 @@ static void connect_init(struct sock *sk)
 	tp->tcp_header_len = sizeof(struct tcphdr);
 	if (sock_net(sk)->tcp->sysctl_tcp_timestamps)
 		tp->tcp_header_len += TCPOLEN_TSTAMP_ALIGNED;
+	if (unlikely(tcp_md5_key_of(sk)))
+		tp->tcp_header_len += TCPOLEN_MD5SIG_ALIGNED;
 	if (tp->rx_opt.user_mss)
 		tp->rx_opt.mss_clamp = tp->rx_opt.user_mss;
 	tp->max_window = 0;
 	tcp_init_xmit_tso(sk);
+	tcp_mtup_init(sk);
 	tcp_sync_mss(sk, dst_mtu(dst));
 	tp->advmss = tcp_mss_clamp(tp, dst_metric_advmss(dst));
 	tcp_initialize_rcv_mss(sk);
@@ -47,6 +52,7 @@ static void connect_init(struct sock *sk)
 	sock_reset_flag(sk, SOCK_F_DONE);
 	tp->snd_wnd = 0;
 	tp->snd_wl1 = 0;
+	tp->lsndtime_ns = sock_net(sk)->now_ns; /* of the first SYN: no echo is older */
 	tcp_write_queue_purge(sk);
 	tp->isn_snd = tp->write_seq;
 	tp->snd_una = tp->snd_sml = tp->snd_up = tp->snd_nxt = tp->write_seq;
@@ -56,13 +62,15 @@ static void connect_init(struct sock *sk)
 	tcp_clear_retrans(tp);
 }
 
+static bool route_wants_ecn(const struct dst_entry *dst) { return dst && (dst_metric(dst, RTAX_FEATURES) & RTAX_FEATURE_ECN); }
+
 /* RFC 3168 6.1.1: a host that initiates ECN says so by ECE and CWR together. */
 static uint8_t ecn_syn_flags(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	tp->ecn_flags = 0;
-	if (sock_net(sk)->tcp->sysctl_tcp_ecn != 1)
+	if (sock_net(sk)->tcp->sysctl_tcp_ecn != 1 && !tcp_ca_needs_ecn(sk) && !route_wants_ecn(__sk_dst_get(sk)))
 		return 0;
 	tp->ecn_flags = TCP_ECN_OK;
 	return TCPHDR_ECE | TCPHDR_CWR;
@@ -92,11 +100,11 @@ int tcp_connect(struct sock *sk)
 	tp->packets_out += tcp_skb_pcount(skb);
 	tcp_mstamp_refresh(tp);
 	tcp_rtx_queue_insert(sk, skb);
-	err = tcp_transmit_skb(sk, skb, 1, MEM_NORMAL);
+	err = tp->ext && tp->ext->fastopen_req ? tcp_send_syn_data(sk, skb) : tcp_transmit_skb(sk, skb, 1, MEM_NORMAL);
 	if (err == -ECONNREFUSED)
 		return err;
-	tp->snd_nxt = tp->write_seq;
-	tp->pushed_seq = tp->write_seq;
+	tp->snd_nxt = tcp_send_head(sk) ? TCP_SKB_CB(tcp_send_head(sk))->seq : tp->write_seq;
+	tp->pushed_seq = tp->snd_nxt;
 	NET_INC_STATS(sock_net(sk), TcpActiveOpens);
 	if (!PROVE_BREAKS("T10"))
 		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, inet_csk(sk)->icsk_rto_us);
@@ -138,7 +146,7 @@ static void write_synack_header(const struct request_sock *req, struct sk_buff *
 	th->urg_ptr = 0;
 }
 
-struct sk_buff *tcp_make_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req)
+struct sk_buff *tcp_make_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req, const struct tcp_fastopen_cookie *foc)
 {
 	struct tcp_out_options opts;
 	struct sk_buff *skb = alloc_skb(req->net, MAX_TCP_HEADER, 0, SKB_ALLOC_RESERVE);
@@ -153,14 +161,14 @@ struct sk_buff *tcp_make_synack(const struct sock *sk, struct dst_entry *dst, st
 	skb->hash = req->txhash;
 	skb->skb_mstamp_ns = req->net->now_ns;
 	skb->ip_summed = CHECKSUM_PARTIAL;
-	unsigned options = tcp_synack_options(req, tcp_mss_clamp(tcp_sk(sk), dst_metric_advmss(dst)), &opts);
-	if (!req->snt_synack_us) {
-		req->snt_synack_us = req->net->now_ns / NSEC_PER_USEC;
+	unsigned options = tcp_synack_options(req, tcp_mss_clamp(tcp_sk(sk), dst_metric_advmss(dst)), foc, &opts);
+	if (!req->snt_tsval_last)
 		req->snt_tsval_first = opts.tsval;
-	}
 	req->snt_tsval_last = opts.tsval;
 	write_synack_header(req, skb, (unsigned)sizeof(struct tcphdr) + options);
 	tcp_options_write((uint8_t *)(tcp_hdr(skb) + 1), NULL, &opts);
+	if (unlikely(opts.options & OPT_MD5))
+		tcp_md5_hash((uint8_t *)(tcp_hdr(skb) + 1) + 4, tcp_md5_lookup(req->listener, req->rmt_addr), req->loc_addr, req->rmt_addr, tcp_hdr(skb), skb);
 	if (unlikely(req->net->trace.on)) {
 		skb->trace_cookie = (uint32_t)req->trace_cookie;
 		skb->trace_seq = skb->trace_end = 0;

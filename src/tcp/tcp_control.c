@@ -70,7 +70,7 @@ static uint32_t bounded_ato(const struct sock *sk)
 		}
 		ato = MIN(ato, most);
 	}
-	return MIN(ato, (uint32_t)TCP_DELACK_MAX_US);
+	return PROVE_BREAKS("MUST-40") ? 900000 : PROVE_BREAKS("SHLD-18") ? 0 : MIN(ato, (uint32_t)TCP_DELACK_MAX_US);
 }
 
 void tcp_send_delayed_ack(struct sock *sk)
@@ -125,7 +125,7 @@ void tcp_send_fin(struct sock *sk)
 			sk_wmem_charge(sk, (int)skb->truesize);
 			skb_queue_tail(&sk->sk_write_queue, skb);
 			tp->write_seq = TCP_SKB_CB(skb)->end_seq;
-		} else if ((tail = tcp_rtx_queue_tail(sk))) {
+		} else if ((tail = tcp_rtx_queue_tail(sk)) && !(TCP_SKB_CB(tail)->tcp_flags & TCPHDR_SYN)) {
 			fin_rides_on(sk, tail, true);
 			return;
 		} else {

@@ -10,6 +10,9 @@
  * Quick-ACK mode: at the start of a connection, after silence, and after trouble, the peer's window grows by our ACKs, so
  * the next `quick` of them are not delayed, unless the connection is interactive (pingpong), where the answer carries the ACK.
  *
+ * Compressed ACKs: each segment beyond a hole would be worth a duplicate ACK; after the first three for one hole, which drive the sender's recovery,
+ * up to tcp_comp_sack_nr of them are left out and told by one a little later (compressed_ack_timer), whose SACK blocks say as much.
+ *
  * rcv_mss estimates the peer's segment size: it says what "a full segment" is and how much a window must open.
  * Called from tcp_input.c, tcp_rcvqueue.c; sends by tcp_output.c.
  */
@@ -119,19 +122,92 @@ void tcp_event_data_recv(struct sock *sk, struct sk_buff *skb)
 		tcp_grow_window(sk, skb);
 }
 
+/* --- compressed ACKs -------------------------------------------------------------------------------------------------------- */
+
+/* 5 % of the round trip, as either side sees it, at most tcp_comp_sack_delay_ns; and the slack, which Linux's timer uses to the full where nothing
+ * else wakes it.  The estimates are scaled by 8. */
+static uint64_t compress_delay_ns(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	uint64_t rtt = tp->rcv_rtt_est.rtt_us;
+
+	if (tp->srtt_us && tp->srtt_us < rtt)
+		rtt = tp->srtt_us;
+	return MIN(sk->sk_net->tcp->sysctl_tcp_comp_sack_delay_ns, rtt * (NSEC_PER_USEC >> 3) / 20) + sk->sk_net->tcp->sysctl_tcp_comp_sack_slack_ns;
+}
+
+/* Data is out of order.  False: the ACK is to go at once; else it is told with those that follow, by one. */
+static bool compress_ack(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	struct tcp_active *act = tp->active;
+	uint32_t most = (uint32_t)sk->sk_net->tcp->sysctl_tcp_comp_sack_nr;
+
+	if (!tcp_is_sack(tp) || (tp->compressed ? act->compressed_ack : 0) >= most)
+		return false;
+	if (act->compressed_ack_rcv_nxt != tp->rcv_nxt) {
+		act->compressed_ack_rcv_nxt = tp->rcv_nxt;
+		tp->dup_ack_counter = 0;
+	}
+	/* The first few drive the sender's recovery. */
+	if (tp->dup_ack_counter < TCP_FASTRETRANS_THRESH) {
+		tp->dup_ack_counter++;
+		return false;
+	}
+	if (!tp->compressed) {
+		act->compressed_ack = 0;
+		if (hrtimer_start(sk->sk_net, &act->compressed_ack_timer, sk->sk_net->now_ns + compress_delay_ns(sk)))
+			return false;
+		tp->compressed = 1;
+	}
+	act->compressed_ack++;
+	return true;
+}
+
+/* An ACK goes out: instead of one of those that were left out, or beside them. */
+void tcp_compressed_ack_sent(struct sock *sk, bool instead)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	NET_ADD_STATS(sk->sk_net, TCPAckCompressed, tp->active->compressed_ack - instead);
+	hrtimer_cancel(sk->sk_net, &tp->active->compressed_ack_timer);
+	tp->active->compressed_ack = 0;
+	tp->compressed = 0;
+}
+
+void tcp_compressed_ack_timer(struct net *net, struct hrtimer *t)
+{
+	struct sock *sk = container_of(t, struct tcp_active, compressed_ack_timer)->sk;
+
+	(void)net;
+	if (tcp_sk(sk)->compressed)
+		tcp_sack_compress_send_ack(sk);
+}
+
+void tcp_sack_compress_send_ack(struct sock *sk)
+{
+	if (likely(!tcp_sk(sk)->compressed))
+		return;
+	tcp_compressed_ack_sent(sk, true);
+	tcp_mstamp_refresh(tcp_sk(sk));
+	tcp_send_ack(sk);
+}
+
 void __tcp_ack_snd_check(struct sock *sk, bool ofo_possible)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 	const struct inet_connection_sock *icsk = inet_csk(sk);
-	bool second_full = tp->rcv_nxt - tp->rcv_wup > icsk->icsk_ack.rcv_mss;
+	bool second_full = tp->rcv_nxt - tp->rcv_wup > icsk->icsk_ack.rcv_mss && !PROVE_BREAKS("SHLD-19");
 
 	/* A reader that is about to be woken may open the window and so send a better ACK, unless the window is open already. */
 	if (second_full && !(tp->rcv_nxt - tp->copied_seq < (uint32_t)sk->sk_rcvlowat || __tcp_select_window(sk) >= tp->rcv_wnd))
 		second_full = false;
-	if (second_full || (icsk->icsk_ack.pending & ICSK_ACK_NOW) || tcp_in_quickack_mode(sk) || (ofo_possible && !tcp_ofo_empty(sk)))
+	if (second_full || (icsk->icsk_ack.pending & ICSK_ACK_NOW) || tcp_in_quickack_mode(sk))
 		tcp_send_ack(sk);
-	else
+	else if (!ofo_possible || tcp_ofo_empty(sk))
 		tcp_send_delayed_ack(sk);
+	else if (!compress_ack(sk))
+		tcp_send_ack(sk);
 }
 
 void tcp_ack_snd_check(struct sock *sk)

@@ -3,8 +3,10 @@
  * tcp_ecn.c - explicit congestion notification, the receiver's half and the negotiation (RFC 3168).
  *
  * Receiver: a CE mark sets TCP_ECN_DEMAND_CWR, and every ACK carries ECE (tcp_output.c) until the peer's CWR clears it.
+ * A receiver whose congestion control needs ECN tells it each mark (CA_EVENT_ECN_*): DCTCP then decides what is echoed (cong_dctcp.c).
  * Sender: ECE in an ACK enters CWR once per window (tcp_recovery.c) and TCP_ECN_QUEUE_CWR has the next new segment carry CWR.
  */
+#include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_input.h"
 
 void tcp_ecn_rcv_syn(struct tcp_sock *tp, const struct tcphdr *th)
@@ -38,19 +40,44 @@ void tcp_ecn_accept_cwr(struct sock *sk, const struct sk_buff *skb)
 		inet_csk(sk)->icsk_ack.pending |= ICSK_ACK_NOW;
 }
 
+/* For TCP_INFO; without memory for the counts they miss this one. */
+static void count_received(struct sock *sk, const struct sk_buff *skb, uint8_t codepoint)
+{
+	struct tcp_ext *ext;
+
+	if (tcp_ext_get(sk, &ext))
+		return;
+	if (codepoint == INET_ECN_CE)
+		ext->received_ce += MAX(1u, (unsigned)skb_shinfo(skb)->gso_segs);
+	ext->received_ecn_bytes[codepoint - 1] += skb->len;
+}
+
+/* Its state is needed from the first mark on; without memory the echo is RFC 3168's. */
+static void tell_mark(struct sock *sk, enum tcp_ca_event ev)
+{
+	if (likely(!tcp_ca_needs_ecn(sk)))
+		return;
+	(void)tcp_activate(sk);
+	tcp_ca_event(sk, ev);
+}
+
 void tcp_ecn_check_ce(struct sock *sk, const struct sk_buff *skb)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
+	uint8_t codepoint = TCP_SKB_CB(skb)->ip_dsfield & INET_ECN_MASK;
 
 	if (likely(!(tp->ecn_flags & TCP_ECN_OK)))
 		return;
-	switch (TCP_SKB_CB(skb)->ip_dsfield & INET_ECN_MASK) {
+	if (codepoint != INET_ECN_NOT_ECT)
+		count_received(sk, skb, codepoint);
+	switch (codepoint) {
 	case INET_ECN_NOT_ECT:
 		/* Data of an ECN connection without ECT is a retransmission: the peer lost something, help it. */
 		if (tp->ecn_flags & TCP_ECN_SEEN)
 			tcp_enter_quickack_mode(sk, 2);
 		break;
 	case INET_ECN_CE:
+		tell_mark(sk, CA_EVENT_ECN_IS_CE);
 		if (!(tp->ecn_flags & TCP_ECN_DEMAND_CWR)) {
 			tcp_enter_quickack_mode(sk, 2);
 			tp->ecn_flags |= TCP_ECN_DEMAND_CWR;
@@ -58,6 +85,7 @@ void tcp_ecn_check_ce(struct sock *sk, const struct sk_buff *skb)
 		tp->ecn_flags |= TCP_ECN_SEEN;
 		break;
 	default:
+		tell_mark(sk, CA_EVENT_ECN_NO_CE);
 		tp->ecn_flags |= TCP_ECN_SEEN;
 	}
 }

@@ -30,6 +30,10 @@ static inline uint32_t tcp_flag_word(const struct tcphdr *th)
 
 void tcp_fast_path_on(struct tcp_sock *tp)
 {
+	if (unlikely(tp->md5)) { /* where the timestamps are then, prediction does not look */
+		tp->pred_flags = 0;
+		return;
+	}
 	tp->pred_flags = cpu_to_be32((uint32_t)tp->tcp_header_len << 26 | (uint32_t)TCPHDR_ACK << 16 | tp->snd_wnd >> tp->rx_opt.snd_wscale);
 }
 
@@ -186,7 +190,7 @@ static bool drop_out_of_window(struct sock *sk, struct sk_buff *skb, const struc
 
 static bool handle_rst(struct sock *sk, struct sk_buff *skb)
 {
-	if (reset_is_exact(sk, TCP_SKB_CB(skb)))
+	if (reset_is_exact(sk, TCP_SKB_CB(skb)) && !(PROVE_BREAKS("SHLD-2") && skb->len > tcp_hdrlen_of(tcp_hdr(skb))))
 		tcp_reset(sk, skb);
 	else
 		tcp_send_challenge_ack(sk);
@@ -209,6 +213,10 @@ bool tcp_validate_incoming(struct sock *sk, struct sk_buff *skb, const struct tc
 	struct tcp_sock *tp = tcp_sk(sk);
 	enum skb_drop_reason reason;
 
+	if (PROVE_BREAKS("MUST-5") && tcp_hdrlen_of(th) > sizeof(*th)) {
+		skb_drop(skb, SKB_DROP_REASON_TCP_FLAGS);
+		return false;
+	}
 	/* A RST passes PAWS: RFC 7323 5.2. */
 	if (tcp_fast_parse_options(sk, skb, th) && paws_discard(sk, skb) && !(th->flags & TCPHDR_RST))
 		return th->flags & TCPHDR_SYN ? drop_syn(sk, skb, syn_inerr) : drop_paws(sk, skb);
@@ -266,7 +274,7 @@ void tcp_urg(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th)
 	struct tcp_sock *tp = tcp_sk(sk);
 	uint8_t byte;
 
-	if (unlikely(th->flags & TCPHDR_URG))
+	if (unlikely(th->flags & TCPHDR_URG) && !PROVE_BREAKS("MUST-32") && !(PROVE_BREAKS("MUST-66") && !tp->rcv_wnd))
 		check_urg(sk, th);
 	if (likely(!(tp->urg_data & TCP_URG_NOTYET)))
 		return;

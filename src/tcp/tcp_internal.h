@@ -30,6 +30,7 @@ enum {
 	TCP_TIMEWAIT_S = 60, TCP_FIN_TIMEOUT_S = 60,
 	TCP_PAWS_WINDOW = 1, TCP_PAWS_MSL_S = 60, TCP_PAWS_24DAYS_S = 24 * 24 * 60 * 60,
 	TCP_BASE_MSS = 1024,
+	TCP_CA_MAX = 16,                /* congestion controls of an instance */
 };
 enum { TCP_CA_Open = 0, TCP_CA_Disorder = 1, TCP_CA_CWR = 2, TCP_CA_Recovery = 3, TCP_CA_Loss = 4 };
 enum { /* tp->nonagle */ TCP_NAGLE_OFF = 1, TCP_NAGLE_CORK = 2, TCP_NAGLE_PUSH = 4 };
@@ -92,30 +93,43 @@ struct tcp_active {
 	struct tcp_sack_block selective_acks[TCP_NUM_SACKS]; /* receiver: blocks to advertise, newest first */
 	struct rb_root out_of_order_queue;       /* receiver, by seq */
 	struct sk_buff *ooo_last_skb;
-	struct sk_buff *highest_sack;            /* skb after the highest SACKed one */
-	struct sk_buff *retransmit_skb_hint;
+	struct list_head tsorted;                /* skbs in flight, by the time of their last transmission (tcp_rack.c) */
+	struct list_head lost_list;              /* skbs that are lost and wait to be sent again, by sequence (tcp_rack.c) */
+	struct sk_buff *lost_hint;               /* the one that joined lost_list last, where the next may belong; NULL: none */
 	uint32_t prior_ssthresh, undo_marker;
 	int32_t undo_retrans;
 	uint32_t retrans_stamp_ms;               /* when the first retransmission of this episode went out, TS clock; 0: none */
 	uint32_t prr_delivered, prr_out, prior_cwnd;
 	uint32_t frto_end, lost_total;
 	uint32_t highest_sack_end;               /* end of the highest SACKed data; valid while sacked_out with SACK (tcp_sack.c) */
-	uint32_t lost_hint_seq, lost_hint_cnt;   /* loss marking has passed all below; SACKed segments below it (tcp_sack.c) */
-	uint32_t tlp_high_seq, tlp_retrans;
-	uint64_t rack_mstamp_us;                 /* RACK-TLP: the next issue fills this in */
-	uint32_t rack_end_seq, rack_rtt_us;
-	/* Delivery rate samples (the next issue's) and small queues. */
-	uint64_t first_tx_mstamp_us, delivered_mstamp_us;
-	uint32_t app_limited, rate_delivered, rate_interval_us;
+	uint32_t tlp_high_seq;                   /* snd_nxt when the loss probe was sent; 0: none is out (tcp_tlp.c) */
+	uint64_t rack_mstamp_ns;                 /* of what was delivered, the last sent: when (tcp_rack.c) */
+	uint64_t last_sent_ns;                   /* stamp of the last transmission */
+	uint32_t rack_end_seq, rack_rtt_us;      /* where it ended; how long the latest delivery took */
+	uint32_t rack_last_delivered;            /* tp->delivered when the reordering window was last widened */
+	uint8_t rack_advanced : 1, rack_dsack_seen : 1, tlp_retrans : 1; /* look again; widen the window; the probe was no new data */
+	/* Delivery rate (tcp_rate.c), cwnd validation, small queues, pacing (tcp_pacing.c), what held the sender (tcp_chrono.c). */
+	uint64_t first_tx_mstamp_us;             /* when the first segment of the sampled flight was sent */
+	uint64_t delivered_mstamp_us;            /* when tp->delivered last grew */
+	uint32_t app_limited;                    /* tp->delivered up to which samples are limited by the application; 0: none */
 	uint32_t max_packets_out, cwnd_usage_seq; /* cwnd validation: most segments of this flight, and its end */
+	uint32_t snd_cwnd_used;                  /* segments: most in flight since cwnd was last full */
 	struct sock *sk;
 	struct list_head tsq_node;               /* in netns_tcp.tsq_list while TSQ_QUEUED */
+	struct hrtimer compressed_ack_timer;     /* receiver: the end of the wait of compressed ACKs (tcp_delack.c) */
+	uint32_t compressed_ack_rcv_nxt;         /* rcv_nxt that dup_ack_counter counts for */
+	uint32_t compressed_ack;                 /* ACKs that were left out since the last; where tp->compressed */
+	struct hrtimer pacing_timer;             /* the internal pacer, where no qdisc paces */
+	uint64_t wstamp_ns;                      /* departure time of the next segment, at the earliest */
+	uint64_t chrono_start_ns;                /* since when chrono_type holds */
+	uint8_t chrono_type;                     /* enum tcp_chrono */
 	_Alignas(8) uint8_t ca_priv[104];        /* congestion control's own */
 };
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	struct tcp_active *active;      /* NULL while idle */
+	struct tcp_ext *ext;            /* what few connections have (tcp_fastopen.h); NULL until needed */
 
 	/* Receive sequence variables. */
 	uint32_t rcv_nxt, copied_seq, rcv_wup;
@@ -129,7 +143,7 @@ struct tcp_sock {
 	uint16_t tcp_header_len;        /* bytes, options included, without SACK */
 	uint16_t gso_segs;              /* segments in a super-segment, from tcp_tso_autosize */
 	uint32_t packets_out, retrans_out, sacked_out, lost_out; /* segments */
-	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt, snd_cwnd_clamp, snd_cwnd_used; /* segments */
+	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt, snd_cwnd_clamp; /* segments */
 	uint64_t snd_cwnd_stamp_ns, lsndtime_ns, rcv_tstamp_ns;
 	uint32_t high_seq;              /* snd_nxt when recovery began */
 	uint32_t reordering;            /* segments */
@@ -139,11 +153,23 @@ struct tcp_sock {
 	uint64_t tcp_mstamp_us;         /* time of the event being handled */
 	uint32_t tsoffset;              /* added to our timestamps, RFC 7323 5.4 */
 	uint32_t delivered, delivered_ce; /* segments */
+	uint32_t rate_delivered, rate_interval_us; /* latest delivery rate: segments in so many microseconds; 0, 0: none yet */
+	uint32_t chrono_ms[3];          /* how long each of enum tcp_chrono (from BUSY on) held */
 	struct tcp_options_received rx_opt;
 	uint8_t nonagle, ecn_flags;
 	uint8_t is_cwnd_limited : 1, is_sack_reneg : 1, rate_app_limited : 1, recvmsg_inq : 1, syn_data : 1, compressed : 1, tlp_orig_data_app_limited : 1, frto : 1;
+	/* Fast Open: the SYN had the option (of the drafts), was the test of a lapsed black hole; all its data was acknowledged. */
+	uint32_t syn_fastopen : 1, syn_fastopen_exp : 1, syn_fastopen_ch : 1, syn_data_acked : 1, fastopen_client_fail : 2;
+	uint32_t fastopen_connect : 1, fastopen_no_cookie : 1; /* TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE */
+	uint32_t defer_connect : 1;     /* connect() was called; the SYN waits for the first write */
+	uint32_t tfo_rsk : 1;           /* ext->fastopen_rsk is set */
+	uint32_t save_syn : 2;          /* TCP_SAVE_SYN: 1 from the IP header on, 2 from the link's */
+	uint32_t mtup_on : 1, mtup_enabled : 1; /* ext->mtup is kept; probes are sent and segments are of its search_low */
+	uint32_t md5 : 1;               /* ext->md5: keys of TCP-MD5 */
+	uint32_t write_pending : 1;     /* a writer waits for the handshake: the ACK of the SYN-ACK will ride on its data */
 	uint8_t keepalive_probes;       /* TCP_KEEPCNT, 0: the sysctl's */
 	uint8_t dup_ack_counter, defer_accept;
+	uint8_t rack_reo_steps, rack_reo_persist; /* reordering window: quarters of the least RTT beyond one; recoveries that this still lasts */
 	uint16_t urg_data;              /* urgent byte and TCP_URG_* */
 	uint32_t pred_flags;            /* header prediction: doff, flags, window as they should come; network order; 0: off */
 	uint32_t urg_seq;
@@ -161,8 +187,10 @@ static inline struct tcp_active *tcp_act(const struct sock *sk) { return tcp_sk(
 
 struct netns_tcp {
 	struct proto_mem mem;
+	struct tcp_fastopen_state *fastopen; /* keys, what is known of servers (tcp_fastopen.c) */
 	struct inet_hashinfo *hashinfo;
 	struct kmem_cache *active_cache, *request_cache, *tw_cache, *bind_cache;
+	uint64_t recovery_work;         /* skbs that loss recovery looked at: bounded by what ACKs tell anew (tests hold it to that) */
 	struct list_head tsq_list;      /* socks whose small-queue budget came back (run at the end of NET_TX) */
 	int32_t orphan_count, tw_count;
 	uint32_t challenge_count; uint64_t challenge_second;
@@ -170,7 +198,7 @@ struct netns_tcp {
 	/* sysctls net.ipv4.*, Linux's defaults */
 	int32_t sysctl_tcp_wmem[3], sysctl_tcp_rmem[3];
 	int32_t sysctl_tcp_sack, sysctl_tcp_dsack, sysctl_tcp_timestamps, sysctl_tcp_window_scaling, sysctl_tcp_ecn, sysctl_tcp_ecn_fallback;
-	int32_t sysctl_tcp_syn_retries, sysctl_tcp_synack_retries, sysctl_tcp_retries1, sysctl_tcp_retries2, sysctl_tcp_orphan_retries;
+	int32_t sysctl_tcp_syn_retries, sysctl_tcp_syn_linear_timeouts, sysctl_tcp_synack_retries, sysctl_tcp_retries1, sysctl_tcp_retries2, sysctl_tcp_orphan_retries;
 	int32_t sysctl_tcp_syncookies, sysctl_tcp_max_syn_backlog, sysctl_tcp_abort_on_overflow, sysctl_somaxconn;
 	int32_t sysctl_tcp_keepalive_time, sysctl_tcp_keepalive_probes, sysctl_tcp_keepalive_intvl;
 	int32_t sysctl_tcp_fin_timeout, sysctl_tcp_tw_reuse, sysctl_tcp_max_tw_buckets, sysctl_tcp_max_orphans;
@@ -181,10 +209,26 @@ struct netns_tcp {
 	int32_t sysctl_tcp_tso_win_divisor, sysctl_tcp_mtu_probing, sysctl_tcp_base_mss, sysctl_tcp_min_snd_mss, sysctl_tcp_workaround_signed_windows;
 	int32_t sysctl_tcp_retrans_collapse, sysctl_tcp_fastopen, sysctl_tcp_pacing_ss_ratio, sysctl_tcp_pacing_ca_ratio;
 	int32_t sysctl_tcp_min_rtt_wlen, sysctl_tcp_rto_min_us, sysctl_tcp_shrink_window, sysctl_tcp_comp_sack_nr;
-	int32_t sysctl_tcp_notsent_lowat;      /* -1: none */
+	uint32_t sysctl_tcp_notsent_lowat;     /* bytes; UINT32_MAX: none */
+	int32_t sysctl_tcp_fastopen_blackhole_timeout_sec, sysctl_tcp_pingpong_thresh;
+	uint64_t sysctl_tcp_comp_sack_delay_ns, sysctl_tcp_comp_sack_slack_ns;
+	int32_t sysctl_tcp_mtu_probe_floor, sysctl_tcp_probe_threshold, sysctl_tcp_probe_interval;
+	int32_t sysctl_tcp_tso_rtt_log;
 	char sysctl_tcp_congestion_control[16]; /* "cubic" */
+	const struct tcp_congestion_ops *ca[TCP_CA_MAX]; /* what there is, in order of registration */
+	uint32_t ca_count, ca_allowed;         /* bit i: ca[i] is for everybody */
 };
 extern const struct inet_connection_sock_af_ops ipv4_specific;
+
+/* Interactive (net.ipv4.tcp_pingpong_thresh answers that followed data at once): ACKs ride on data. */
+static inline bool inet_csk_in_pingpong_mode(const struct sock *sk)
+{
+	return inet_csk(sk)->icsk_ack.pingpong >= sk->sk_net->tcp->sysctl_tcp_pingpong_thresh;
+}
+static inline void inet_csk_enter_pingpong_mode(struct sock *sk)
+{
+	inet_csk(sk)->icsk_ack.pingpong = (uint8_t)sk->sk_net->tcp->sysctl_tcp_pingpong_thresh;
+}
 
 /* --- sizes of things in flight ------------------------------------------------------------------------------------- */
 static inline unsigned tcp_left_out(const struct tcp_sock *tp) { return tp->sacked_out + tp->lost_out; }
@@ -200,7 +244,38 @@ static inline bool tcp_rtx_queue_empty(const struct sock *sk) { return rb_empty(
 static inline bool tcp_write_queue_empty(const struct sock *sk) { return skb_queue_empty(&sk->sk_write_queue); }
 static inline bool tcp_rtx_and_write_queues_empty(const struct sock *sk) { return tcp_rtx_queue_empty(sk) && tcp_write_queue_empty(sk); }
 void tcp_rtx_queue_insert(struct sock *sk, struct sk_buff *skb);   /* tcp_output.c */
-static inline void tcp_rtx_queue_unlink(struct sk_buff *skb, struct sock *sk) { rb_erase(&skb->rbnode, &sk->tcp_rtx_queue); }
+/* skb was sent just now. */
+static inline void tcp_tsorted_add(struct tcp_active *act, struct sk_buff *skb)
+{
+	act->last_sent_ns = skb->skb_mstamp_ns = MAX(skb->skb_mstamp_ns, act->last_sent_ns + 1);
+	list_add_tail(&skb->tcp_tsorted, &act->tsorted);
+}
+/* Out of tsorted or lost_list, if it is in one of them. */
+static inline void tcp_tsorted_unlink(struct sock *sk, struct sk_buff *skb)
+{
+	struct list_head *n = &skb->tcp_tsorted;
+
+	if (!n->next)
+		return;
+	if (unlikely(tcp_act(sk)->lost_hint == skb))
+		tcp_act(sk)->lost_hint = NULL;
+	n->next->prev = n->prev;
+	n->prev->next = n->next;
+	n->next = n->prev = NULL;
+}
+/* buff was cut off the end of skb: it is in the same list, behind it. */
+static inline void tcp_tsorted_place_behind(struct sock *sk, struct sk_buff *skb, struct sk_buff *buff)
+{
+	tcp_tsorted_unlink(sk, buff);
+	buff->skb_mstamp_ns = skb->skb_mstamp_ns; /* one transmission */
+	if (skb->tcp_tsorted.next)
+		list_add(&buff->tcp_tsorted, &skb->tcp_tsorted);
+}
+static inline void tcp_rtx_queue_unlink(struct sk_buff *skb, struct sock *sk)
+{
+	tcp_tsorted_unlink(sk, skb);
+	rb_erase(&skb->rbnode, &sk->tcp_rtx_queue);
+}
 static inline void tcp_mstamp_refresh(struct tcp_sock *tp) { tp->tcp_mstamp_us = ((struct sock *)tp)->sk_net->now_ns / 1000; }
 /* Timestamp clock, milliseconds (1 kHz, as Linux), before tsoffset. */
 static inline uint32_t tcp_time_stamp_ms(const struct tcp_sock *tp) { return (uint32_t)(tp->tcp_mstamp_us / 1000); }
@@ -256,21 +331,26 @@ static inline void tcp_push_pending_frames(struct sock *sk);
 bool tcp_write_xmit(struct sock *sk, unsigned mss_now, int nonagle, int push_one, enum mem_prio prio);
 int tcp_transmit_skb(struct sock *sk, struct sk_buff *skb, int clone_it, enum mem_prio prio); /* T9 */
 int tcp_retransmit_skb(struct sock *sk, struct sk_buff *skb, int segs);
+int tcp_retransmit_probe(struct sock *sk, struct sk_buff *skb);   /* one segment, not counted as a retransmission in flight */
 void tcp_xmit_retransmit_queue(struct sock *sk);                  /* what recovery marked lost, as cwnd allows */
 void tcp_send_ack(struct sock *sk);
 void tcp_send_delayed_ack(struct sock *sk);
+void tcp_compressed_ack_sent(struct sock *sk, bool instead);      /* tcp_delack.c: an ACK goes out, tp->compressed stands */
 void tcp_send_fin(struct sock *sk);
 void tcp_send_active_reset(struct sock *sk, enum mem_prio prio);
 int tcp_send_synack(struct sock *sk);                             /* simultaneous open */
 int tcp_write_wakeup(struct sock *sk, int mib);                   /* zero-window and keepalive probe */
 void tcp_send_probe0(struct sock *sk);
 /* SYN-ACK for req but for its checksum, which the caller adds; takes over one reference of dst in every case.  NULL: no memory. */
-struct sk_buff *tcp_make_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req);
+struct tcp_fastopen_cookie;
+struct sk_buff *tcp_make_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req, const struct tcp_fastopen_cookie *foc);
 int tcp_fragment(struct sock *sk, bool in_rtx_queue, struct sk_buff *skb, uint32_t len, unsigned mss_now, enum mem_prio prio);
 int tcp_trim_head(struct sock *sk, struct sk_buff *skb, uint32_t len);
 unsigned tcp_sync_mss(struct sock *sk, uint32_t pmtu);
 void tcp_resync_mss(struct sock *sk); /* over the path MTU as it is known: headers or the peer's window are no longer what they were */
 unsigned tcp_current_mss(struct sock *sk);
+/* tcp_mtu_probe.c: no probe has been made yet; where probing is on, the MSS begins low.  Before the first tcp_sync_mss(). */
+void tcp_mtup_init(struct sock *sk);
 int tcp_mss_to_mtu(struct sock *sk, int mss);
 int tcp_mtu_to_mss(struct sock *sk, int pmtu);
 uint16_t tcp_select_window(struct sock *sk);
@@ -281,6 +361,7 @@ void tcp_select_initial_window(const struct sock *sk, int space, uint32_t mss, u
 void tcp_init_xmit_tso(struct sock *sk);
 void tcp_set_skb_tso_segs(struct sk_buff *skb, unsigned mss_now);
 void tcp_cwnd_restart(struct sock *sk, uint64_t idle_ns);
+void tcp_slow_start_after_idle_check(struct sock *sk);
 void tcp_wfree(struct sk_buff *skb);                              /* destructor below the socket: small-queue budget */
 int tcp_tsq_run(struct net *net, int budget);                     /* socks that got budget back */
 void tcp_skb_collapse_tstamp(struct sk_buff *skb, const struct sk_buff *next);
@@ -303,7 +384,7 @@ int tcp_ack(struct sock *sk, const struct sk_buff *skb, int flag);
 enum { FLAG_DATA = 1, FLAG_WIN_UPDATE = 2, FLAG_DATA_ACKED = 4, FLAG_RETRANS_DATA_ACKED = 8, FLAG_SYN_ACKED = 0x10, FLAG_DATA_SACKED = 0x20,
 	FLAG_ECE = 0x40, FLAG_LOST_RETRANS = 0x80, FLAG_SLOWPATH = 0x100, FLAG_ORIG_SACK_ACKED = 0x200, FLAG_SND_UNA_ADVANCED = 0x400,
 	FLAG_DSACKING_ACK = 0x800, FLAG_SET_XMIT_TIMER = 0x1000, FLAG_SACK_RENEGING = 0x2000, FLAG_UPDATE_TS_RECENT = 0x4000,
-	FLAG_NO_CHALLENGE_ACK = 0x8000, FLAG_ACK_MAYBE_DELAYED = 0x10000 };
+	FLAG_NO_CHALLENGE_ACK = 0x8000, FLAG_ACK_MAYBE_DELAYED = 0x10000, FLAG_DSACK_TLP = 0x20000 };
 void tcp_data_queue(struct sock *sk, struct sk_buff *skb);        /* consumes; ofo queue, SACK blocks */
 void tcp_urg(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th);
 void tcp_data_snd_check(struct sock *sk);                         /* push what an ACK allowed, wake the writer */
@@ -326,7 +407,11 @@ void tcp_set_rto(struct sock *sk);
 void tcp_rtt_estimator(struct sock *sk, uint64_t mrtt_us);        /* RFC 6298 */
 void tcp_ack_update_rtt_synack(struct sock *sk, uint64_t seq_rtt_us);
 void tcp_simple_retransmit(struct sock *sk);                      /* path MTU shrank */
-void tcp_skb_mark_lost_uncond_verify(struct tcp_sock *tp, struct sk_buff *skb);
+void tcp_non_congestion_loss_retransmit(struct sock *sk);         /* what is marked lost goes again; the network is not to blame */
+/* tcp_fastopen_client.c: sendto(MSG_FASTOPEN), and the first write after a deferred connect(); see socket/inet_connect.c. */
+int tcp_fastopen_begin(struct sock *sk, struct msghdr_k *msg);   /* -EOPNOTSUPP, -EALREADY, -ENOBUFS; then connect, then _end */
+size_t tcp_fastopen_end(struct sock *sk);                        /* bytes of msg that went with the SYN */
+bool tcp_fastopen_data_waits(const struct sock *sk);             /* more of msg is to be written once connected */
 void tcp_enter_quickack_mode(struct sock *sk, unsigned max_quickacks);
 void tcp_grow_window(struct sock *sk, const struct sk_buff *skb);
 void tcp_measure_rcv_mss(struct sock *sk, const struct sk_buff *skb);
@@ -346,11 +431,28 @@ static inline int tcp_win_from_space(const struct sock *sk, int space)
 static inline int tcp_space(const struct sock *sk) { return tcp_win_from_space(sk, sk->sk_rcvbuf - (int)sk->sk_rmem_alloc); }
 static inline int tcp_full_space(const struct sock *sk) { return tcp_win_from_space(sk, sk->sk_rcvbuf); }
 
-/* --- tcp_cong.c, cong_reno.c, cong_cubic.c ------------------------------------------------------------------------------- */
+/* --- tcp_cong.c, cong_*.c ------------------------------------------------------------------------------- */
 enum tcp_ca_event { CA_EVENT_TX_START, CA_EVENT_CWND_RESTART, CA_EVENT_COMPLETE_CWR, CA_EVENT_LOSS, CA_EVENT_ECN_NO_CE, CA_EVENT_ECN_IS_CE };
+enum { /* tcp_congestion_ops.flags */
+	TCP_CONG_NON_RESTRICTED = 1,  /* in tcp_allowed_congestion_control from the start */
+	TCP_CONG_NEEDS_ECN = 2,       /* ECN is asked for whatever tcp_ecn says, and every segment is ECT (RFC 8257) */
+	TCP_CONG_KEEPS_STATE = 4,     /* ca_priv describes the path: it stays attached while the connection is idle */
+};
+enum { /* in_ack_event */ CA_ACK_SLOWPATH = 1, CA_ACK_WIN_UPDATE = 2, CA_ACK_ECE = 4 };
 struct ack_sample { uint32_t pkts_acked; int32_t rtt_us; uint32_t in_flight; };
-struct rate_sample { uint64_t prior_mstamp_us; uint32_t prior_delivered; int32_t delivered; int64_t interval_us; int32_t rtt_us; int32_t losses;
-	uint32_t acked_sacked, prior_in_flight; bool is_app_limited, is_retrans, is_ack_delayed; };
+/* One ACK's delivery-rate sample (tcp_rate.c); delivered / interval_us is the rate. */
+struct rate_sample {
+	uint64_t prior_mstamp_us;     /* when prior_delivered was counted; 0: no sample */
+	uint32_t prior_delivered;     /* tp->delivered when the newest segment acknowledged was sent */
+	uint32_t last_end_seq;        /* of that segment */
+	int32_t delivered;            /* segments delivered since; negative: no sample */
+	int64_t interval_us;          /* in this time, by the slower of sender and receiver; negative: no sample */
+	int64_t rtt_us;               /* this ACK's round trip; negative: none */
+	int32_t losses;               /* segments newly marked lost */
+	uint32_t acked_sacked;        /* segments newly delivered */
+	uint32_t prior_in_flight;     /* segments before this ACK */
+	bool is_app_limited, is_retrans, is_ack_delayed;
+};
 struct tcp_congestion_ops {
 	char name[16];
 	uint32_t flags;                                                /* TCP_CONG_* */
@@ -366,10 +468,21 @@ struct tcp_congestion_ops {
 	void (*cong_control)(struct sock *sk, uint32_t ack, int flag, const struct rate_sample *rs);
 	uint32_t (*undo_cwnd)(struct sock *sk);                        /* required */
 	uint32_t (*sndbuf_expand)(struct sock *sk);
-	size_t (*get_info)(struct sock *sk, uint32_t ext, int *attr, void *info);
+	bool (*keeps_state)(const struct sock *sk);                    /* instead of TCP_CONG_KEEPS_STATE where it depends */
+	size_t (*get_info)(struct sock *sk, uint32_t ext, int *attr, void *info); /* TCP_CC_INFO: bytes written, at most TCP_CC_INFO_MAX */
 };
-extern const struct tcp_congestion_ops tcp_reno, tcp_cubic;
-const struct tcp_congestion_ops *tcp_ca_find(const char *name);
+enum { TCP_CC_INFO_MAX = 20 /* union tcp_cc_info of linux/inet_diag.h */, INET_DIAG_VEGASINFO = 3, INET_DIAG_DCTCPINFO = 9, INET_DIAG_BBRINFO = 16 };
+extern const struct tcp_congestion_ops tcp_reno, tcp_cubic, tcp_bbr, tcp_dctcp;
+/* Makes ca, which must outlive net, known by its name; 0, -EINVAL (a required function is missing), -EEXIST, -ENOSPC (TCP_CA_MAX). */
+int tcp_register_congestion_control(struct net *net, const struct tcp_congestion_ops *ca);
+int tcp_cong_init(struct net *net);                                /* registers those of the library */
+const struct tcp_congestion_ops *tcp_ca_find(const struct net *net, const char *name);
+/* Names in order of registration, blanks between them, into buf; those allowed to everybody, or all.  Bytes, as snprintf(). */
+int tcp_ca_names(const struct net *net, bool allowed_only, char *buf, size_t n);
+int tcp_set_allowed_congestion_control(struct net *net, const char *names); /* -ENOENT: one is not known, nothing changed */
+bool tcp_ca_keeps_state(const struct sock *sk);
+static inline void tcp_set_ect(struct sock *sk, uint8_t codepoint) { inet_sk(sk)->tos = (uint8_t)((inet_sk(sk)->tos & ~3u) | codepoint); }
+static inline bool tcp_ca_needs_ecn(const struct sock *sk) { return inet_csk(sk)->icsk_ca_ops->flags & TCP_CONG_NEEDS_ECN; }
 int tcp_set_congestion_control(struct sock *sk, const char *name); /* -ENOENT */
 void tcp_assign_congestion_control(struct sock *sk);
 void tcp_init_congestion_control(struct sock *sk);
@@ -384,6 +497,37 @@ uint32_t tcp_reno_undo_cwnd(struct sock *sk);
 void tcp_reno_cong_avoid(struct sock *sk, uint32_t ack, uint32_t acked);
 bool tcp_is_cwnd_limited(const struct sock *sk);
 void tcp_update_pacing_rate(struct sock *sk);
+
+/* --- tcp_rate.c, tcp_pacing.c, tcp_chrono.c -------------------------------------------------------------------------------- */
+void tcp_rate_skb_sent(struct sock *sk, struct sk_buff *skb);     /* skb, of the retransmit queue or about to join it, went out */
+void tcp_rate_skb_delivered(struct sock *sk, struct sk_buff *skb, struct rate_sample *rs); /* acknowledged or SACKed for the first time */
+void tcp_rate_gen(struct sock *sk, uint32_t delivered, uint32_t lost, bool is_sack_reneg, struct rate_sample *rs);
+void tcp_rate_check_app_limited(struct sock *sk);                 /* before the application's next bytes join the queue */
+uint64_t tcp_delivery_rate(const struct tcp_sock *tp);            /* bytes a second; 0: none measured */
+bool __tcp_pacing_check(struct sock *sk);
+/* True: the next segment's time has not come; the pacing timer will send it. */
+static inline bool tcp_pacing_check(struct sock *sk) { return unlikely(sk->sk_pacing_status == SK_PACING_NEEDED) && __tcp_pacing_check(sk); }
+void tcp_pacing_sent(struct sock *sk, uint32_t len, uint64_t prior_wstamp_ns); /* len bytes departed at act->wstamp_ns: when may the next? */
+void tcp_pacing_needed(struct sock *sk);                          /* a congestion control or SO_MAX_PACING_RATE asks for it */
+uint64_t tcp_pacing_delay_us(const struct sock *sk);              /* until the next segment may depart: timers start that much later */
+void tcp_pacing_timer(struct net *net, struct hrtimer *t);
+/* What a sender with data waits for, least important first (RFC 4898's idea). */
+enum tcp_chrono { TCP_CHRONO_UNSPEC, TCP_CHRONO_BUSY, TCP_CHRONO_RWND_LIMITED, TCP_CHRONO_SNDBUF_LIMITED };
+void __tcp_chrono_start(struct sock *sk, enum tcp_chrono type);
+void __tcp_chrono_stop(struct sock *sk, enum tcp_chrono type);
+static inline void tcp_chrono_start(struct sock *sk, enum tcp_chrono type)
+{
+	const struct tcp_active *act = tcp_act(sk);
+	if (act && type > act->chrono_type)
+		__tcp_chrono_start(sk, type);
+}
+static inline void tcp_chrono_stop(struct sock *sk, enum tcp_chrono type)
+{
+	const struct tcp_active *act = tcp_act(sk);
+	if (act && (type == act->chrono_type || type == TCP_CHRONO_BUSY))
+		__tcp_chrono_stop(sk, type);
+}
+void tcp_chrono_read(const struct sock *sk, uint64_t us[4]);      /* us[type], what is running included */
 static inline void *inet_csk_ca(const struct sock *sk) { return tcp_act(sk)->ca_priv; }
 
 /* --- tcp_timer.c ------------------------------------------------------------------------------------------------------------ */
@@ -425,6 +569,7 @@ struct request_sock {
 	uint8_t tstamp_ok : 1, sack_ok : 1, wscale_ok : 1, ecn_ok : 1, acked : 1, cookie_ts : 1, tfo_listener : 1, is_cookie : 1;
 	uint8_t num_retrans, tos;
 	struct ip_options_data *opt;
+	struct saved_syn *saved_syn;  /* TCP_SAVE_SYN; the child takes it over */
 	uint64_t expires_ns;
 	struct sock *sk;              /* the child, once it is there: counted by the accept queue */
 };
@@ -451,6 +596,7 @@ struct tcp_timewait_sock {
 	uint8_t tos, rcv_wscale, accept_any;
 	uint8_t reuse : 1, reuseport : 1;
 	uint32_t rcv_nxt, snd_nxt, rcv_wnd, ts_offset, ts_recent, ts_recent_stamp_s, last_oow_ack_time_ms, mark, priority;
+	struct tcp_md5_key *md5_key;  /* the peer's, a copy; NULL: none */
 };
 static_assert(offsetof(struct tcp_timewait_sock, state) == offsetof(struct sock, sk_state), "state is read through struct sock");
 static_assert(offsetof(struct tcp_timewait_sock, bind_node) == offsetof(struct sock, sk_bind_node), "bind list holds both");
@@ -470,7 +616,8 @@ enum tcp_tw_status tcp_timewait_state_process(struct tcp_timewait_sock *tw, stru
 void inet_twsk_kill(struct tcp_timewait_sock *tw);
 /* Third ACK (or repeat of the SYN) for a request: the child, NULL (handled or dropped), or the listener's answer. */
 /* skb is not consumed; with NULL *reason says why it should now be dropped. */
-struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_sock *req, enum skb_drop_reason *reason);
+/* fastopen: sk is the child already (tcp_fastopen_server.c), and returned where the segment may go on to it. */
+struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_sock *req, bool fastopen, enum skb_drop_reason *reason);
 struct sock *tcp_create_openreq_child(const struct sock *sk, struct request_sock *req, struct sk_buff *skb);
 /* Gives skb to a child just made and drops the maker's reference of it.  As tcp_rcv_state_process: a reason: RST and drop are due. */
 enum skb_drop_reason tcp_child_process(struct sock *parent, struct sock *child, struct sk_buff *skb);
@@ -484,7 +631,8 @@ struct sock *cookie_v4_check(struct sock *sk, struct sk_buff *skb, enum skb_drop
 uint32_t cookie_init_timestamp(const struct request_sock *req, uint32_t now_ms);
 int tcp_conn_request(struct sock *sk, struct sk_buff *skb);      /* a SYN for a listener; consumes */
 void tcp_v4_do_rcv(struct sock *sk, struct sk_buff *skb);          /* a segment for a full sock, by state; consumes */
-int tcp_v4_send_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req); /* takes over dst; NULL: routed anew */
+/* Takes over dst; NULL: routed anew.  foc: the Fast Open option, or NULL. */
+int tcp_v4_send_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req, const struct tcp_fastopen_cookie *foc);
 uint64_t tcp_fin_time_ns(const struct sock *sk);                  /* how long FIN_WAIT2 lasts for an orphan; tcp_state.c */
 /* The route of sk is dst (takes over the reference): what its device can is noted in sk_route_caps and the GSO limits. */
 void sk_setup_caps(struct sock *sk, struct dst_entry *dst);

@@ -14,6 +14,7 @@
  */
 #include "ip/protocol.h"
 #include "tcp/tcp_conn.h"
+#include "tcp/tcp_md5.h"
 
 /* --- checks -------------------------------------------------------------------------------------------------------------- */
 
@@ -53,7 +54,7 @@ static enum skb_drop_reason check_header(struct sk_buff *skb)
 	}
 	if (unlikely(!pskb_may_pull(skb, hdrlen)))
 		return skb->len < hdrlen ? SKB_DROP_REASON_PKT_TOO_SMALL : SKB_DROP_REASON_NOMEM;
-	if (unlikely(!checksum_ok(skb))) {
+	if (unlikely(!checksum_ok(skb)) && !PROVE_BREAKS("MUST-3")) {
 		NET_INC_STATS(net, TcpInCsumErrors);
 		NET_INC_STATS(net, TcpInErrs);
 		return SKB_DROP_REASON_TCP_CSUM;
@@ -140,6 +141,20 @@ void tcp_v4_do_rcv(struct sock *sk, struct sk_buff *skb)
 		reset_and_drop(sk, skb, reason);
 }
 
+/* TCP-MD5: true: skb was dropped. */
+static inline bool bad_signature(const struct sock *sk, struct sk_buff *skb)
+{
+	enum skb_drop_reason reason;
+
+	if (likely(!tcp_md5_concerns(sk, tcp_hdr(skb))))
+		return false;
+	reason = tcp_inbound_md5(sk, skb);
+	if (likely(!reason))
+		return false;
+	skb_drop(skb, reason);
+	return true;
+}
+
 static void sock_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	if (unlikely(inet_sk(sk)->min_ttl > ip_hdr(skb)->ttl)) {
@@ -147,6 +162,8 @@ static void sock_rcv(struct sock *sk, struct sk_buff *skb)
 		skb_drop(skb, SKB_DROP_REASON_TCP_MINTTL);
 		return;
 	}
+	if (unlikely(bad_signature(sk, skb)))
+		return;
 	sock_hold(sk);
 	if (likely(sk->sk_state != TCP_LISTEN))
 		tcp_segs_in(tcp_sk(sk), skb);
@@ -165,8 +182,10 @@ static void request_rcv(struct request_sock *req, struct sk_buff *skb)
 		skb_drop(skb, SKB_DROP_REASON_TCP_MINTTL);
 		return;
 	}
+	if (unlikely(bad_signature(sk, skb)))
+		return;
 	sock_hold(sk);
-	child = tcp_check_req(sk, skb, req, &reason);
+	child = tcp_check_req(sk, skb, req, false, &reason);
 	if (!child) {
 		skb_drop(skb, reason);
 	} else if (child == sk) {
@@ -218,7 +237,7 @@ int tcp_v4_rcv(struct sk_buff *skb)
 	const struct tcphdr *th;
 	struct sock *sk;
 
-	if (skb->pkt_type != PACKET_HOST)
+	if (skb->pkt_type != PACKET_HOST && !PROVE_BREAKS("MUST-57"))
 		goto drop;
 	NET_INC_STATS(net, TcpInSegs);
 	reason = check_header(skb);

@@ -10,6 +10,7 @@
  * Called by icmp_rcv() through net_protocol.err_handler; skb->data is at the quoted IP header and stays the caller's.
  */
 #include "tcp/tcp_conn.h"
+#include "tcp/tcp_fastopen.h"
 #include "wire/icmp.h"
 
 /* RFC 6069: connectivity was lost, not the segment; so the wait is what it was before the last backoff. */
@@ -77,9 +78,12 @@ static void frag_needed(struct sock *sk, uint32_t mtu)
 
 static void report_err(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th, uint32_t info, int err)
 {
-	bool recverr = sock_flag(sk, SOCK_F_RECVERR);
+	bool recverr = (sock_flag(sk, SOCK_F_RECVERR) && !PROVE_BREAKS("MUST-47")) || PROVE_BREAKS("SHLD-20");
 
-	if (TCPF(sk->sk_state) & (TCPF(TCP_SYN_SENT) | TCPF(TCP_SYN_RECV))) {
+	const struct request_sock *fastopen = tcp_fastopen_rsk(sk);
+
+	/* A child that took the SYN's data and was accepted is a connection like any other. */
+	if ((TCPF(sk->sk_state) & (TCPF(TCP_SYN_SENT) | TCPF(TCP_SYN_RECV))) && !(fastopen && !fastopen->sk)) {
 		if (recverr)
 			ip_icmp_error(sk, skb, err, th->dest, info, (const uint8_t *)th);
 		sk->sk_err = err;
@@ -87,10 +91,13 @@ static void report_err(struct sock *sk, struct sk_buff *skb, const struct tcphdr
 		tcp_done(sk);
 		return;
 	}
-	if (recverr) {
+	if (PROVE_BREAKS("MUST-56")) {
+		sk->sk_err = err;
+		tcp_done(sk);
+	} else if (recverr) {
 		sk->sk_err = err;
 		sk_error_report(sk);
-	} else {
+	} else if (!PROVE_BREAKS("SHLD-25")) {
 		sk->sk_err_soft = err;
 	}
 }
@@ -106,7 +113,7 @@ static int icmp_to_errno(uint8_t type, uint8_t code)
 	case ICMP_DEST_UNREACH:
 		return code <= NR_ICMP_UNREACH ? icmp_err_convert[code].errno_ : 0;
 	default:
-		return 0;
+		return PROVE_BREAKS("MUST-55") ? ENOBUFS : 0;
 	}
 }
 
@@ -127,7 +134,7 @@ static void sock_err(struct sock *sk, struct sk_buff *skb, const struct tcphdr *
 		NET_INC_STATS(sk->sk_net, TCPMinTTLDrop);
 		return;
 	}
-	if (sk->sk_state != TCP_LISTEN && !seq_between(seq, tp->snd_una, tp->snd_nxt)) {
+	if (sk->sk_state != TCP_LISTEN && !seq_between(seq, tp->tfo_rsk ? tp->isn_snd : tp->snd_una, tp->snd_nxt)) {
 		NET_INC_STATS(sk->sk_net, OutOfWindowIcmps);
 		return;
 	}
@@ -152,7 +159,7 @@ int tcp_v4_err(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info)
 	struct sock *sk = inet_lookup_established(net, iph->daddr, th->dest, iph->saddr, be16_to_cpu(th->source),
 						  skb->dev ? skb->dev->ifindex : 0);
 
-	if (!sk) {
+	if (!sk || PROVE_BREAKS("MUST-54")) {
 		NET_INC_STATS(net, IcmpInErrors);
 		return -ENOENT;
 	}

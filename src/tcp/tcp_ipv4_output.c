@@ -6,6 +6,7 @@
  * RST: RFC 9293 3.5.2.  The answers to a segment go back by ip_send_unicast_reply(), which fills in their checksum.
  */
 #include "tcp/tcp_conn.h"
+#include "tcp/tcp_md5.h"
 
 /* --- checksum -------------------------------------------------------------------------------------------------------- */
 
@@ -24,7 +25,8 @@ static void fill_check(struct sk_buff *skb, be32 saddr, be32 daddr, bool partial
 		return;
 	}
 	th->check = 0;
-	th->check = csum_tcpudp_magic(saddr, daddr, skb->len, IPPROTO_TCP, skb_checksum(skb, 0, skb->len, 0));
+	if (!PROVE_BREAKS("MUST-2"))
+		th->check = csum_tcpudp_magic(saddr, daddr, skb->len, IPPROTO_TCP, skb_checksum(skb, 0, skb->len, 0));
 	skb->ip_summed = CHECKSUM_NONE;
 }
 
@@ -37,7 +39,7 @@ void tcp_v4_send_check(struct sock *sk, struct sk_buff *skb)
 
 /* --- SYN-ACK --------------------------------------------------------------------------------------------------------- */
 
-int tcp_v4_send_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req)
+int tcp_v4_send_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req, const struct tcp_fastopen_cookie *foc)
 {
 	struct sk_buff *skb;
 
@@ -45,7 +47,9 @@ int tcp_v4_send_synack(const struct sock *sk, struct dst_entry *dst, struct requ
 		dst = inet_csk_route_req(sk, req);
 	if (!dst)
 		return -EHOSTUNREACH;
-	skb = tcp_make_synack(sk, dst, req);
+	if (!req->snt_synack_us)
+		req->snt_synack_us = req->net->now_ns / NSEC_PER_USEC;
+	skb = tcp_make_synack(sk, dst, req, foc);
 	if (!skb)
 		return -ENOMEM;
 	fill_check(skb, req->loc_addr, req->rmt_addr, skb->dst->dev->features & XMIT_F_CSUM);
@@ -56,7 +60,7 @@ int tcp_v4_send_synack(const struct sock *sk, struct dst_entry *dst, struct requ
 
 struct reply {
 	struct tcphdr th;
-	uint8_t opt[TCPOLEN_TSTAMP_ALIGNED];
+	uint8_t opt[TCPOLEN_TSTAMP_ALIGNED + TCPOLEN_MD5SIG_ALIGNED];
 };
 
 static void reply_ports(struct reply *rep, const struct sk_buff *skb)
@@ -64,6 +68,32 @@ static void reply_ports(struct reply *rep, const struct sk_buff *skb)
 	memset(rep, 0, sizeof(*rep));
 	rep->th.source = tcp_hdr(skb)->dest;
 	rep->th.dest = tcp_hdr(skb)->source;
+}
+
+/* Signs the reply, len bytes without the signature, by key (NULL: not); its length then. */
+static unsigned sign_reply(struct reply *rep, unsigned len, const struct tcp_md5_key *key, const struct sk_buff *skb)
+{
+	uint8_t *opt = (uint8_t *)rep + len;
+
+	if (likely(!key))
+		return len;
+	tcp_md5_option_write(opt);
+	len += TCPOLEN_MD5SIG_ALIGNED;
+	tcp_set_hdrlen(&rep->th, len);
+	tcp_md5_hash(opt + 4, key, ip_hdr(skb)->daddr, ip_hdr(skb)->saddr, &rep->th, NULL);
+	return len;
+}
+
+/* The key for whom skb came from, as sk knows it (any kind of sock, or NULL). */
+static const struct tcp_md5_key *reply_key(const struct sock *sk, const struct sk_buff *skb)
+{
+	if (!sk)
+		return NULL;
+	if (sk->sk_state == TCP_TIME_WAIT)
+		return tcp_twsk(sk)->md5_key;
+	if (!sk_fullsock(sk))
+		sk = inet_reqsk(sk)->listener;
+	return tcp_md5_lookup(sk, ip_hdr(skb)->saddr);
 }
 
 static void send_reply(struct net *net, struct sk_buff *skb, const struct reply *rep, unsigned len, struct ip_reply_arg *arg)
@@ -107,6 +137,9 @@ void tcp_v4_send_reset(const struct sock *sk, struct sk_buff *skb)
 	/* Never in answer to what was not sent to us alone. */
 	if (!sk && skb->dst && skb_rtable(skb)->rt_type != RTN_LOCAL)
 		return;
+	/* Who signs would not believe it, and nobody here knows the key. */
+	if (!sk && unlikely(tcp_md5_option(th)))
+		return;
 	reply_ports(&rep, skb);
 	tcp_set_hdrlen(&rep.th, sizeof(rep.th));
 	rep.th.flags = TCPHDR_RST;
@@ -119,14 +152,14 @@ void tcp_v4_send_reset(const struct sock *sk, struct sk_buff *skb)
 	}
 	reply_arg_from_sock(&arg, sk);
 	NET_INC_STATS(net, TcpOutRsts);
-	send_reply(net, skb, &rep, sizeof(rep.th), &arg);
+	send_reply(net, skb, &rep, sign_reply(&rep, sizeof(rep.th), reply_key(sk, skb), skb), &arg);
 }
 
 struct ack_fields {
 	uint32_t seq, ack, window, tsval, tsecr; /* window as in the header, already scaled; tsecr 0: no timestamps */
 };
 
-static void send_ack(struct net *net, struct sk_buff *skb, const struct ack_fields *f, struct ip_reply_arg *arg)
+static void send_ack(struct net *net, struct sk_buff *skb, const struct ack_fields *f, const struct tcp_md5_key *key, struct ip_reply_arg *arg)
 {
 	struct reply rep;
 	unsigned len = sizeof(rep.th);
@@ -145,7 +178,7 @@ static void send_ack(struct net *net, struct sk_buff *skb, const struct ack_fiel
 		len += TCPOLEN_TSTAMP_ALIGNED;
 	}
 	tcp_set_hdrlen(&rep.th, len);
-	send_reply(net, skb, &rep, len, arg);
+	send_reply(net, skb, &rep, sign_reply(&rep, len, key, skb), arg);
 }
 
 void tcp_v4_timewait_ack(struct tcp_timewait_sock *tw, struct sk_buff *skb)
@@ -156,7 +189,7 @@ void tcp_v4_timewait_ack(struct tcp_timewait_sock *tw, struct sk_buff *skb)
 	};
 	struct ip_reply_arg arg = {.bound_dev_if = tw->bound_dev_if, .tos = tw->tos, .mark = tw->mark, .priority = tw->priority};
 
-	send_ack(tw->net, skb, &f, &arg);
+	send_ack(tw->net, skb, &f, tw->md5_key, &arg);
 }
 
 void tcp_v4_reqsk_send_ack(const struct request_sock *req, struct sk_buff *skb)
@@ -168,5 +201,5 @@ void tcp_v4_reqsk_send_ack(const struct request_sock *req, struct sk_buff *skb)
 	struct ip_reply_arg arg = {.bound_dev_if = req->listener->sk_bound_dev_if, .tos = req->tos, .mark = req->mark,
 				   .priority = req->listener->sk_priority};
 
-	send_ack(req->net, skb, &f, &arg);
+	send_ack(req->net, skb, &f, tcp_md5_lookup(req->listener, req->rmt_addr), &arg);
 }

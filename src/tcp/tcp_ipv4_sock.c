@@ -6,6 +6,7 @@
  * Called by the socket layer (connect) and by tcp/ through ipv4_specific; goes on to tcp_connect() (T10) and ip/route.h (I1).
  */
 #include "tcp/tcp_conn.h"
+#include "tcp/tcp_fastopen.h"
 
 void sk_setup_caps(struct sock *sk, struct dst_entry *dst)
 {
@@ -86,7 +87,7 @@ int tcp_v4_connect(struct sock *sk, const struct sockaddr_any *addr, socklen_t l
 			NET_INC_STATS(net, IpOutNoRoutes);
 		return err;
 	}
-	if (rt->rt_flags & (RTCF_MULTICAST | RTCF_BROADCAST)) {
+	if ((rt->rt_flags & (RTCF_MULTICAST | RTCF_BROADCAST)) && !PROVE_BREAKS("MUST-46")) {
 		dst_release(&rt->dst);
 		return -ENETUNREACH;
 	}
@@ -113,7 +114,10 @@ int tcp_v4_connect(struct sock *sk, const struct sockaddr_any *addr, socklen_t l
 	sk->sk_txhash = net_random_u32(net) | 1;
 	choose_isn(sk);
 	inet->inet_id = (uint16_t)net_random_u32(net);
-	err = tcp_connect(sk);
+	if (tcp_fastopen_defer_connect(sk, &err))
+		return 0;
+	if (!err)
+		err = tcp_connect(sk);
 	if (err)
 		goto undo;
 	return 0;
@@ -174,7 +178,7 @@ static void sk_rx_dst_set(struct sock *sk, const struct sk_buff *skb)
 
 static int conn_request(struct sock *sk, struct sk_buff *skb)
 {
-	if (skb->dst && (skb_rtable(skb)->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST))) {
+	if (skb->dst && (skb_rtable(skb)->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST)) && !PROVE_BREAKS("MUST-57")) {
 		tcp_listendrop(sk);
 		skb_drop(skb, SKB_DROP_REASON_IP_INADDRERRORS);
 		return 0;

@@ -10,6 +10,8 @@
  * Options: MSS (RFC 9293 3.7.1), window scale and timestamps with a per-peer offset (RFC 7323), SACK (RFC 2018), ECN (RFC 3168 6.1.1).
  */
 #include "tcp/tcp_conn.h"
+#include "tcp/tcp_fastopen.h"
+#include "tcp/tcp_md5.h"
 
 /* The options of a SYN's IP header, as its answer and all that follows carry them; NULL: none, or no memory, and it goes without. */
 static struct ip_options_data *save_ip_options(struct net *net, const struct sk_buff *skb)
@@ -53,7 +55,7 @@ struct request_sock *inet_reqsk_alloc(struct sock *sk, const struct sk_buff *skb
 	req->opt = save_ip_options(net, skb);
 	req->iif = skb->dev ? skb->dev->ifindex : 0;
 	req->mark = sk->sk_mark;
-	req->tos = inet_sk(sk)->tos & ~INET_ECN_MASK;
+	req->tos = tcp_ca_needs_ecn(sk) ? inet_sk(sk)->tos : inet_sk(sk)->tos & ~INET_ECN_MASK;
 	req->timeout_us = TCP_TIMEOUT_INIT_US;
 	req->trace_cookie = ++net->cookie_next; /* the child's */
 	return req;
@@ -91,12 +93,16 @@ void tcp_openreq_init_rwin(struct request_sock *req, const struct sock *sk, cons
 void tcp_ecn_create_request(struct request_sock *req, const struct sk_buff *skb, const struct sock *sk, const struct dst_entry *dst)
 {
 	const uint8_t both = TCPHDR_ECE | TCPHDR_CWR;
+	bool wanted = sk->sk_net->tcp->sysctl_tcp_ecn || (dst_metric(dst, RTAX_FEATURES) & RTAX_FEATURE_ECN);
+	bool ect = (TCP_SKB_CB(skb)->ip_dsfield & INET_ECN_MASK) != INET_ECN_NOT_ECT, ae = tcp_hdr(skb)->doff_res & TCP_RES_AE;
 
-	(void)dst;
 	if ((TCP_SKB_CB(skb)->tcp_flags & both) != both)
 		return;
-	/* A SYN must not itself be ECN-capable (RFC 3168 6.1.1). */
-	if ((TCP_SKB_CB(skb)->ip_dsfield & INET_ECN_MASK) == INET_ECN_NOT_ECT && sk->sk_net->tcp->sysctl_tcp_ecn)
+	/*
+	 * A SYN must not itself be ECN-capable (RFC 3168 6.1.1), unless it asks for accurate ECN (RFC 9768), to which the answer is that we do the
+	 * old one, or unless we speak DCTCP, which marks every segment.
+	 */
+	if (((!ect || ae) && wanted) || tcp_ca_needs_ecn(sk))
 		req->ecn_ok = 1;
 }
 
@@ -137,13 +143,21 @@ static bool syn_backlog_reserved(const struct sock *sk)
 }
 
 /* Sends the answer to a SYN and keeps the request, or, with a cookie, does not.  Consumes req and dst. */
-static void answer_syn(struct sock *sk, struct request_sock *req, struct dst_entry *dst, bool cookie)
+static void answer_syn(struct sock *sk, struct request_sock *req, struct dst_entry *dst, bool cookie, const struct tcp_fastopen_cookie *foc)
 {
 	if (!cookie)
 		inet_csk_reqsk_queue_hash_add(sk, req);
-	tcp_v4_send_synack(sk, dst, req); /* lost or refused, it is sent again by the timer */
+	tcp_v4_send_synack(sk, dst, req, foc); /* lost or refused, it is sent again by the timer */
 	if (cookie)
 		reqsk_free(req);
+}
+
+/* Fast Open: the child exists already, and waits to be accepted while its SYN-ACK is on its way.  Consumes req and dst. */
+static void answer_fastopen(struct sock *sk, struct request_sock *req, struct dst_entry *dst, struct sock *child, const struct tcp_fastopen_cookie *foc)
+{
+	tcp_v4_send_synack(sk, dst, req, foc);
+	inet_csk_reqsk_queue_add(sk, req, child);
+	sock_put(child);
 }
 
 static enum skb_drop_reason conn_request(struct sock *sk, struct sk_buff *skb)
@@ -152,9 +166,11 @@ static enum skb_drop_reason conn_request(struct sock *sk, struct sk_buff *skb)
 	const struct tcphdr *th = tcp_hdr(skb);
 	uint32_t isn = TCP_SKB_CB(skb)->tcp_tw_isn;
 	enum skb_drop_reason reason = SKB_DROP_REASON_NOMEM;
+	struct tcp_fastopen_cookie foc = {.len = -1};
 	struct tcp_options_received opt;
 	struct request_sock *req;
 	struct dst_entry *dst;
+	struct sock *child = NULL;
 	bool cookie = false;
 
 	if ((net->tcp->sysctl_tcp_syncookies == 2 || inet_csk_reqsk_queue_is_full(sk)) && !isn) {
@@ -171,6 +187,9 @@ static enum skb_drop_reason conn_request(struct sock *sk, struct sk_buff *skb)
 		return reason;
 	parse_syn(sk, skb, cookie, &opt);
 	tcp_openreq_init(req, &opt, skb);
+	/* A signed segment has no room for SACK blocks beside timestamps. */
+	if (unlikely(tcp_sk(sk)->md5) && tcp_md5_lookup(sk, req->rmt_addr) && !cookie && req->sack_ok)
+		req->tstamp_ok = opt.tstamp_ok = 0;
 	if (opt.tstamp_ok)
 		req->ts_off = secure_tcp_ts_off(net, req->loc_addr, req->rmt_addr);
 
@@ -196,7 +215,15 @@ static enum skb_drop_reason conn_request(struct sock *sk, struct sk_buff *skb)
 	req->snt_isn = isn;
 	req->txhash = net_random_u32(net);
 	tcp_openreq_init_rwin(req, sk, dst);
-	answer_syn(sk, req, dst, cookie);
+	(void)tcp_save_syn(sk, req, skb);
+	if (!cookie) {
+		tcp_parse_fastopen(skb, &foc);
+		child = tcp_try_fastopen(sk, skb, req, &foc, dst);
+	}
+	if (child)
+		answer_fastopen(sk, req, dst, child, &foc);
+	else
+		answer_syn(sk, req, dst, cookie, &foc);
 	return SKB_CONSUMED;
 
 release_dst:

@@ -10,6 +10,8 @@
  * which tcp_child_process() drops.
  */
 #include "tcp/tcp_conn.h"
+#include "tcp/tcp_fastopen.h"
+#include "tcp/tcp_md5.h"
 
 /* --- the child ------------------------------------------------------------------------------------------------------- */
 
@@ -22,6 +24,7 @@ static void child_init_send(struct tcp_sock *tp, const struct request_sock *req,
 	tp->snd_wnd = (uint32_t)be16_to_cpu(tcp_hdr(skb)->window) << (req->wscale_ok ? req->snd_wscale : 0);
 	tp->max_window = tp->snd_wnd;
 	tp->total_retrans = req->num_retrans;
+	tp->lsndtime_ns = req->snt_synack_us * NSEC_PER_USEC; /* the first SYN-ACK: which one was answered the echo tells */
 	tp->ecn_flags = req->ecn_ok ? TCP_ECN_OK : 0;
 }
 
@@ -76,6 +79,11 @@ static void child_init_state(struct sock *sk, const struct request_sock *req, co
 		icsk->icsk_ack.last_seg_size = (uint16_t)MIN(skb->len - header, 65535u);
 
 	tp->active = NULL;
+	tp->ext = NULL;
+	tp->mtup_on = tp->mtup_enabled = 0;
+	tp->md5 = 0;
+	tp->syn_fastopen = tp->syn_fastopen_ch = tp->syn_data_acked = tp->fastopen_client_fail = 0;
+	tp->fastopen_connect = tp->fastopen_no_cookie = tp->save_syn = 0;
 	tp->srtt_us = tp->rttvar_us = tp->mdev_max_us = 0;
 	tp->mdev_us = TCP_TIMEOUT_INIT_US;
 	tp->rtt_min_us = UINT32_MAX;
@@ -85,6 +93,16 @@ static void child_init_state(struct sock *sk, const struct request_sock *req, co
 	tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
 	tp->lsndtime_ns = tp->rcv_tstamp_ns = sk->sk_net->now_ns;
 	tcp_mstamp_refresh(tp);
+}
+
+static void child_take_saved_syn(struct sock *child, struct request_sock *req)
+{
+	struct tcp_ext *ext;
+
+	if (likely(!req->saved_syn) || tcp_ext_get(child, &ext))
+		return;
+	ext->saved_syn = req->saved_syn;
+	req->saved_syn = NULL;
 }
 
 struct sock *tcp_create_openreq_child(const struct sock *sk, struct request_sock *req, struct sk_buff *skb)
@@ -121,7 +139,10 @@ struct sock *tcp_create_openreq_child(const struct sock *sk, struct request_sock
 	child_init_send(tcp_sk(child), req, skb);
 	child_init_receive(tcp_sk(child), req);
 	child_init_options(tcp_sk(child), req);
-	tcp_assign_congestion_control(child);
+	if (!inet_csk(sk)->icsk_ca_setsockopt)
+		tcp_assign_congestion_control(child);
+	inet_csk(child)->icsk_ca_initialized = 0;
+	child_take_saved_syn(child, req);
 	tcp_init_xmit_timers(child);
 	if (sock_flag(child, SOCK_F_KEEPOPEN))
 		inet_csk_reset_keepalive_timer(child, keepalive_time_when_ns(tcp_sk(child)));
@@ -163,6 +184,10 @@ struct sock *tcp_v4_syn_recv_sock(struct sock *sk, struct sk_buff *skb, struct r
 	child->sk_gso_type = SKB_GSO_TCPV4;
 	sk_setup_caps(child, dst);
 	int err = child_take_ip_options(child, req);
+	if (unlikely(tcp_sk(sk)->md5) && !err)
+		err = tcp_md5_inherit(sk, child, req->rmt_addr);
+	if (unlikely(tcp_sk(child)->md5))
+		tcp_sk(child)->tcp_header_len += TCPOLEN_MD5SIG_ALIGNED;
 	tcp_sync_mss(child, dst_mtu(dst));
 	tcp_sk(child)->advmss = listener_advmss(sk, dst);
 	tcp_initialize_rcv_mss(child);
@@ -183,7 +208,7 @@ count:
 	return NULL;
 }
 
-static void synack_rtt_meas(struct sock *child, const struct request_sock *req)
+void tcp_synack_rtt_meas(struct sock *child, const struct request_sock *req)
 {
 	uint64_t now_us = req->net->now_ns / NSEC_PER_USEC;
 
@@ -224,17 +249,19 @@ enum skb_drop_reason tcp_child_process(struct sock *parent, struct sock *child, 
 /* --- what comes in for a request --------------------------------------------------------------------------------------- */
 
 /* The client's SYN again: it has not seen our SYN-ACK. */
-static void answer_syn_again(struct sock *sk, struct sk_buff *skb, struct request_sock *req)
+static void answer_syn_again(struct sk_buff *skb, struct request_sock *req)
 {
 	struct net *net = req->net;
 	uint64_t expires;
 
 	if (tcp_oow_rate_limited(net, skb, MIB_TCPACKSkippedSynRecv, &req->last_oow_ack_time_ms))
 		return;
-	if (inet_rtx_syn_ack(sk, req))
+	if (inet_rtx_syn_ack(req->listener, req))
 		return;
 	expires = net->now_ns + MIN((uint64_t)req->timeout_us << MIN(req->num_timeout, 10), (uint64_t)TCP_RTO_MAX_US) * NSEC_PER_USEC;
-	if (timer_pending(&req->timer)) {
+	if (req->tfo_listener) {
+		req->expires_ns = expires;
+	} else if (timer_pending(&req->timer)) {
 		req->expires_ns = expires;
 		timer_mod(net, &req->timer, expires);
 	}
@@ -274,6 +301,17 @@ static void embryonic_reset(struct sock *sk, struct sk_buff *skb, struct request
 	reqsk_put_unlink(req);
 }
 
+/* The same for a child that took the SYN's data: an RST ends it, a SYN is answered by one. */
+static void child_reset(struct sock *sk, struct sk_buff *skb, struct request_sock *req)
+{
+	if (!(tcp_hdr(skb)->flags & TCPHDR_RST)) {
+		tcp_v4_send_reset(sk, skb);
+		return;
+	}
+	reqsk_fastopen_remove(sk, req, true);
+	tcp_reset(sk, skb);
+}
+
 /* The last ACK of the handshake. */
 static struct sock *request_complete(struct sock *sk, struct sk_buff *skb, struct request_sock *req, enum skb_drop_reason *reason)
 {
@@ -289,7 +327,7 @@ static struct sock *request_complete(struct sock *sk, struct sk_buff *skb, struc
 		return NULL;
 	}
 	inet_csk_reqsk_unlink(req);
-	synack_rtt_meas(child, req);
+	tcp_synack_rtt_meas(child, req);
 	if (!inet_csk_reqsk_queue_add(sk, req, child)) {
 		inet_csk_forced_close(child);
 		reqsk_free(req);
@@ -299,7 +337,7 @@ static struct sock *request_complete(struct sock *sk, struct sk_buff *skb, struc
 	return child;
 }
 
-struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_sock *req, enum skb_drop_reason *reason)
+struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_sock *req, bool fastopen, enum skb_drop_reason *reason)
 {
 	const struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 	uint8_t flags = cb->tcp_flags & (TCPHDR_RST | TCPHDR_SYN | TCPHDR_ACK);
@@ -309,11 +347,11 @@ struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_
 
 	if (cb->seq == req->rcv_isn && flags == TCPHDR_SYN && !paws_reject) {
 		*reason = SKB_DROP_REASON_TCP_RETRANSMIT;
-		answer_syn_again(sk, skb, req);
+		answer_syn_again(skb, req);
 		return NULL;
 	}
 	/* An ACK of something else: the listener answers with RST.  Also protects against a crossed simultaneous open. */
-	if ((flags & TCPHDR_ACK) && cb->ack_seq != req->snt_isn + 1)
+	if ((flags & TCPHDR_ACK) && !fastopen && cb->ack_seq != req->snt_isn + 1)
 		return sk;
 	if (paws_reject || echo_reject || !seq_in_window(cb->seq, cb->end_seq, req->rcv_nxt, req->rcv_nxt + MIN(req->rsk_rcv_wnd, 65535u))) {
 		*reason = paws_reject ? SKB_DROP_REASON_TCP_RFC7323_PAWS : echo_reject ? SKB_DROP_REASON_TCP_RFC7323_TSECR : SKB_DROP_REASON_TCP_INVALID_SEQUENCE;
@@ -332,12 +370,17 @@ struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_
 	if (flags & (TCPHDR_RST | TCPHDR_SYN)) {
 		*reason = flags & TCPHDR_RST ? SKB_DROP_REASON_TCP_RESET : SKB_DROP_REASON_TCP_INVALID_SYN;
 		NET_INC_STATS(net, TcpAttemptFails);
-		embryonic_reset(sk, skb, req);
+		if (fastopen)
+			child_reset(sk, skb, req);
+		else
+			embryonic_reset(sk, skb, req);
 		return NULL;
 	}
 	*reason = SKB_DROP_REASON_TCP_FLAGS;
 	if (!(flags & TCPHDR_ACK))
 		return NULL;
+	if (fastopen)
+		return sk;
 	if (req->num_timeout < tcp_sk(sk)->defer_accept && cb->end_seq == req->rcv_isn + 1) {
 		req->acked = 1;
 		NET_INC_STATS(net, TCPDeferAcceptDrop);

@@ -7,6 +7,7 @@
  * route's MTU differs.
  */
 #include "dev/netdevice.h"
+#include "tcp/tcp_mtu_probe.h"
 #include "tcp/tcp_output.h"
 
 enum { TCP_MIN_GSO_GOAL = 68 };
@@ -18,7 +19,7 @@ static int mtu_to_bare_mss(struct sock *sk, int pmtu)
 	const struct inet_connection_sock *icsk = inet_csk(sk);
 	int mss = pmtu - icsk->icsk_af_ops->net_header_len - (int)sizeof(struct tcphdr);
 
-	if (mss > tp->rx_opt.mss_clamp)
+	if (mss > tp->rx_opt.mss_clamp && !PROVE_BREAKS("MUST-16"))
 		mss = tp->rx_opt.mss_clamp;
 	mss -= icsk->icsk_ext_hdr_len;
 	return MAX(mss, sock_net(sk)->tcp->sysctl_tcp_min_snd_mss);
@@ -54,6 +55,8 @@ unsigned tcp_sync_mss(struct sock *sk, uint32_t pmtu)
 
 	mss = (int)tcp_bound_to_half_wnd(tp, (uint32_t)MAX(mss, 1));
 	inet_csk(sk)->icsk_pmtu_cookie = pmtu;
+	if (unlikely(tp->mtup_on))
+		mss = (int)tcp_mtup_bound(sk, pmtu, (uint32_t)mss);
 	tp->mss_cache = (uint16_t)MIN(mss, 0xffff);
 	return tp->mss_cache;
 }
@@ -113,7 +116,7 @@ void tcp_init_xmit_tso(struct sock *sk)
 		return;
 	const struct net_device *dev = dst->dev;
 	sk->sk_route_caps = dev->features;
-	if (dev->features & XMIT_F_SG) {
+	if ((dev->features & XMIT_F_SG) && likely(!tcp_sk(sk)->md5)) {
 		uint32_t room = (dev->gso_max_size ? dev->gso_max_size : GSO_MAX_SIZE) - 1;
 		sk->sk_gso_type = SKB_GSO_TCPV4;
 		sk->sk_gso_max_size = room > 2 * MAX_TCP_HEADER ? room - MAX_TCP_HEADER : room;

@@ -5,13 +5,14 @@
  * sk_write_queue holds what is unsent; its head is the send head.  tcp_write_xmit() takes skbs from there while congestion window, send window,
  * Nagle's rule, TSO deferral and the small-queue limit allow, hands each to tcp_transmit_skb() (T9) and moves it into the
  * retransmit tree (tcp_rtx_queue, by sequence).  What stopped it is a trace event (tcp_stall_*), and each reason has somebody who
- * comes back: an ACK (cwnd, window, Nagle, deferral: tcp_data_snd_check), a transmit completion (small queues: tcp_tsq.c), the writer (Nagle,
- * cork), the probe timer (nothing in flight).
+ * comes back: its timer (pacing: tcp_pacing.c), an ACK (cwnd, window, Nagle, deferral: tcp_data_snd_check), a transmit completion (small queues:
+ * tcp_tsq.c), the writer (Nagle, cork), the probe timer (nothing in flight).
  *
  * Called by tcp_sendmsg.c (push), the ACK side, timers and tcp_tsq.c.  RFC 9293 3.8.6, RFC 1122 4.2.3.4 (Nagle, with Minshall's variant),
  * RFC 5681, RFC 7661 (cwnd not used is not kept).
  */
 #include "tcp/tcp_input.h"
+#include "tcp/tcp_mtu_probe.h"
 #include "tcp/tcp_output.h"
 
 /* Rightmost as a rule: new data goes behind all that is in flight. */
@@ -26,18 +27,11 @@ void tcp_rtx_queue_insert(struct sock *sk, struct sk_buff *skb)
 	}
 	rb_link_node(&skb->rbnode, parent, link);
 	rb_insert_color(&skb->rbnode, &sk->tcp_rtx_queue);
+	if (likely(tcp_act(sk)))
+		tcp_tsorted_add(tcp_act(sk), skb);
 }
 
 /* --- the congestion window and its use -------------------------------------------------------------------------------- */
-
-static uint32_t current_ssthresh(const struct sock *sk)
-{
-	const struct tcp_sock *tp = tcp_sk(sk);
-
-	if (tcp_in_cwnd_reduction(sk))
-		return tp->snd_ssthresh;
-	return MAX(tp->snd_ssthresh, (tp->snd_cwnd >> 1) + (tp->snd_cwnd >> 2));
-}
 
 /* Silence for idle_ns, more than an RTO: the window says nothing about the path any more (RFC 5681 4.1); halved for each RTO of it. */
 void tcp_cwnd_restart(struct sock *sk, uint64_t idle_ns)
@@ -47,13 +41,26 @@ void tcp_cwnd_restart(struct sock *sk, uint64_t idle_ns)
 	uint32_t floor = tcp_init_cwnd(tp, __sk_dst_get(sk)), cwnd = tp->snd_cwnd;
 
 	tcp_ca_event(sk, CA_EVENT_CWND_RESTART);
-	tp->snd_ssthresh = current_ssthresh(sk);
+	tp->snd_ssthresh = tcp_current_ssthresh(sk);
 	floor = MIN(floor, cwnd);
 	for (; rto_ns && idle_ns > rto_ns && cwnd > floor; idle_ns -= rto_ns)
 		cwnd >>= 1;
 	tp->snd_cwnd = MAX(cwnd, floor);
 	tp->snd_cwnd_stamp_ns = sock_net(sk)->now_ns;
-	tp->snd_cwnd_used = 0;
+	if (tp->active)
+		tp->active->snd_cwnd_used = 0;
+}
+
+/* Asked before new data goes: when they are written, and when a window opens for those that wait. */
+void tcp_slow_start_after_idle_check(struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	uint64_t idle_ns = sock_net(sk)->now_ns - tp->lsndtime_ns;
+
+	if (tp->packets_out || !sock_net(sk)->tcp->sysctl_tcp_slow_start_after_idle || inet_csk(sk)->icsk_ca_ops->cong_control)
+		return;
+	if (idle_ns > (uint64_t)inet_csk(sk)->icsk_rto_us * NSEC_PER_USEC && tp->lsndtime_ns)
+		tcp_cwnd_restart(sk, idle_ns);
 }
 
 /* The application did not fill the window for an RTO: what was not used is not kept (RFC 7661's aim). */
@@ -63,12 +70,12 @@ static void cwnd_application_limited(struct sock *sk)
 
 	if (inet_csk(sk)->icsk_ca_state == TCP_CA_Open && !sock_flag(sk, SOCK_F_NOSPACE)) {
 		uint32_t init = tcp_init_cwnd(tp, __sk_dst_get(sk));
-		uint32_t used = MAX(tp->snd_cwnd_used, init);
+		uint32_t used = MAX(tp->active->snd_cwnd_used, init);
 		if (used < tp->snd_cwnd) {
-			tp->snd_ssthresh = current_ssthresh(sk);
+			tp->snd_ssthresh = tcp_current_ssthresh(sk);
 			tp->snd_cwnd = (tp->snd_cwnd + used) >> 1;
 		}
-		tp->snd_cwnd_used = 0;
+		tp->active->snd_cwnd_used = 0;
 	}
 	tp->snd_cwnd_stamp_ns = sock_net(sk)->now_ns;
 }
@@ -89,15 +96,18 @@ static void cwnd_validate(struct sock *sk, bool is_cwnd_limited)
 		act->cwnd_usage_seq = tp->snd_nxt;
 	}
 	if (tcp_is_cwnd_limited(sk)) {
-		tp->snd_cwnd_used = 0;
+		act->snd_cwnd_used = 0;
 		tp->snd_cwnd_stamp_ns = now;
 		return;
 	}
-	if (tp->packets_out > tp->snd_cwnd_used)
-		tp->snd_cwnd_used = tp->packets_out;
+	if (tp->packets_out > act->snd_cwnd_used)
+		act->snd_cwnd_used = tp->packets_out;
 	if (sock_net(sk)->tcp->sysctl_tcp_slow_start_after_idle && !inet_csk(sk)->icsk_ca_ops->cong_control &&
 	    now - tp->snd_cwnd_stamp_ns >= (uint64_t)inet_csk(sk)->icsk_rto_us * NSEC_PER_USEC)
 		cwnd_application_limited(sk);
+	/* All is sent, the window has room, and a writer waits: its buffer is what is too small. */
+	if (tcp_write_queue_empty(sk) && sock_flag(sk, SOCK_F_NOSPACE) && (TCPF(sk->sk_state) & (TCPF(TCP_ESTABLISHED) | TCPF(TCP_CLOSE_WAIT))))
+		tcp_chrono_start(sk, TCP_CHRONO_SNDBUF_LIMITED);
 }
 
 /* --- the gates --------------------------------------------------------------------------------------------------------- */
@@ -122,7 +132,7 @@ static bool tcp_snd_wnd_test(const struct tcp_sock *tp, const struct sk_buff *sk
 
 	if (skb->len > mss_now)
 		end = TCP_SKB_CB(skb)->seq + mss_now;
-	return !seq_after(end, tcp_wnd_end(tp)) || PROVE_BREAKS("T7");
+	return !seq_after(end, tcp_wnd_end(tp)) || PROVE_BREAKS("T7") || PROVE_BREAKS("SHLD-15");
 }
 
 /* Minshall: only an unacknowledged *small* segment holds back the next small one. */
@@ -134,7 +144,9 @@ static bool minshall_check(const struct tcp_sock *tp)
 /* True when a partial segment has to wait. */
 bool tcp_nagle_check(bool partial, const struct tcp_sock *tp, int nonagle)
 {
-	return partial && ((nonagle & TCP_NAGLE_CORK) || (!nonagle && tp->packets_out && minshall_check(tp)));
+	if (PROVE_BREAKS("MUST-17"))
+		nonagle &= TCP_NAGLE_CORK;
+	return partial && ((nonagle & TCP_NAGLE_CORK) || (!nonagle && tp->packets_out && minshall_check(tp) && !PROVE_BREAKS("SHLD-7")));
 }
 
 static bool tcp_nagle_test(const struct tcp_sock *tp, const struct sk_buff *skb, unsigned mss_now, int nonagle)
@@ -212,8 +224,8 @@ void tcp_event_new_data_sent(struct sock *sk, struct sk_buff *skb)
 	skb_unlink(skb, &sk->sk_write_queue);
 	tcp_rtx_queue_insert(sk, skb);
 	tp->packets_out += tcp_skb_pcount(skb);
-	if (!prior_packets || inet_csk(sk)->icsk_pending == ICSK_TIME_LOSS_PROBE)
-		tcp_rearm_rto(sk);
+	if (!prior_packets)
+		tcp_rearm_rto(sk); /* a loss probe that is pending moves once after the burst */
 	NET_ADD_STATS(sock_net(sk), TCPOrigDataSent, tcp_skb_pcount(skb));
 	tcp_check_space(sk);
 }
@@ -221,8 +233,13 @@ void tcp_event_new_data_sent(struct sock *sk, struct sk_buff *skb)
 /* Sends the send head as far as it may; false: stop. */
 static bool send_one(struct sock *sk, struct sk_buff *skb, struct xmit_run *run)
 {
-	unsigned limit = may_send(sk, skb, run);
+	unsigned limit;
 
+	if (tcp_pacing_check(sk)) {
+		stall(sk, skb, TP_tcp_stall_pacing);
+		return false;
+	}
+	limit = may_send(sk, skb, run);
 	if (!limit)
 		return false;
 	if (skb->len > limit && unlikely(tso_fragment(sk, skb, limit, run->mss_now, run->prio)))
@@ -255,9 +272,20 @@ bool tcp_write_xmit(struct sock *sk, unsigned mss_now, int nonagle, int push_one
 		return false;
 	tcp_trace(sk, TP_tcp_write_xmit, TCP_SKB_CB(skb)->seq, TCP_SKB_CB(skb)->end_seq, skb->len);
 	tcp_mstamp_refresh(tp);
+	if (unlikely(tp->mtup_enabled) && !push_one) {
+		int probed = tcp_mtu_probe(sk);
+		if (!probed)
+			return false;
+		run.sent = probed > 0;
+		skb = tcp_send_head(sk);
+	}
 	run.max_segs = tcp_tso_segs(sk, mss_now);
 	while (skb && send_one(sk, skb, &run))
 		skb = tcp_send_head(sk);
+	if (unlikely(run.is_rwnd_limited))
+		tcp_chrono_start(sk, TCP_CHRONO_RWND_LIMITED);
+	else
+		tcp_chrono_stop(sk, TCP_CHRONO_RWND_LIMITED);
 	run.is_cwnd_limited |= tcp_packets_in_flight(tp) >= tp->snd_cwnd;
 	if (run.sent || run.is_cwnd_limited)
 		cwnd_validate(sk, run.is_cwnd_limited);
@@ -265,6 +293,8 @@ bool tcp_write_xmit(struct sock *sk, unsigned mss_now, int nonagle, int push_one
 		return !tp->packets_out && !tcp_write_queue_empty(sk);
 	if (unlikely(tcp_in_cwnd_reduction(sk)) && tp->active)
 		tp->active->prr_out += run.sent;
+	if (push_one != 2 && !tcp_schedule_loss_probe(sk, false) && inet_csk(sk)->icsk_pending == ICSK_TIME_LOSS_PROBE)
+		tcp_rearm_rto(sk);
 	return false;
 }
 

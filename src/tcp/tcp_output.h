@@ -12,12 +12,13 @@ struct tcp_out_options {
 	uint8_t num_sack_blocks;
 	uint16_t mss;           /* of a SYN, bytes; 0: none */
 	uint32_t tsval, tsecr;
+	const struct tcp_fastopen_cookie *fastopen;
 };
-enum { OPT_TS = 1, OPT_SACK_PERM = 2, OPT_WSCALE = 4 };
+enum { OPT_TS = 1, OPT_SACK_PERM = 2, OPT_WSCALE = 4, OPT_FASTOPEN = 8, OPT_MD5 = 16 };
 
 /* tcp_options.c: sizes in bytes, multiples of 4. */
 unsigned tcp_syn_options(struct sock *sk, struct tcp_out_options *opts);
-unsigned tcp_synack_options(const struct request_sock *req, uint16_t mss, struct tcp_out_options *opts);
+unsigned tcp_synack_options(const struct request_sock *req, uint16_t mss, const struct tcp_fastopen_cookie *foc, struct tcp_out_options *opts);
 unsigned tcp_established_options(struct sock *sk, struct tcp_out_options *opts);
 void tcp_options_write(uint8_t *p, struct tcp_sock *tp, const struct tcp_out_options *opts);
 static inline unsigned tcp_sack_options_len(const struct tcp_sock *tp) /* within what timestamps leave; 0: no block to send */
@@ -26,6 +27,11 @@ static inline unsigned tcp_sack_options_len(const struct tcp_sock *tp) /* within
 	if (likely(!blocks))
 		return 0;
 	unsigned most = tp->rx_opt.tstamp_ok ? 3 : 4;
+	if (unlikely(tp->md5)) { /* its option leaves room for two, none beside timestamps */
+		if (tp->rx_opt.tstamp_ok)
+			return 0;
+		most = 2;
+	}
 	return TCPOLEN_SACK_BASE_ALIGNED + MIN(blocks, most) * TCPOLEN_SACK_PERBLOCK;
 }
 
@@ -56,6 +62,7 @@ static inline bool tcp_skb_is_last(const struct sock *sk, const struct sk_buff *
 
 /* tcp_tsq.c: true when this socket has enough in qdisc and driver; the completion will go on. */
 bool tcp_small_queue_check(struct sock *sk, const struct sk_buff *skb, unsigned factor);
+void tcp_tsq_queue(struct sock *sk);
 
 /* tcp_control.c */
 void tcp_init_nondata_skb(struct sk_buff *skb, uint32_t seq, uint8_t flags);

@@ -47,7 +47,7 @@ static void parse_one(const struct net *net, const struct sk_buff *skb, const ui
 
 	switch (*p) {
 	case TCPOPT_MSS:
-		if (len == TCPOLEN_MSS && syn && !estab)
+		if (len == TCPOLEN_MSS && syn && !estab && !PROVE_BREAKS("MUST-14"))
 			parse_mss(p + 2, opt);
 		break;
 	case TCPOPT_WINDOW:
@@ -82,11 +82,13 @@ void tcp_parse_options(const struct net *net, const struct sk_buff *skb, struct 
 
 	opt->saw_tstamp = 0;
 	while (p < end && *p != TCPOPT_EOL) {
-		if (*p == TCPOPT_NOP) {
+		if (*p == TCPOPT_NOP && !PROVE_BREAKS("MUST-4") && !(PROVE_BREAKS("MUST-64") && (end - p) % 4 == 0)) {
 			p++;
 			continue;
 		}
 		if (end - p < 2 || p[1] < 2 || p[1] > end - p)
+			return;
+		if (PROVE_BREAKS("MUST-6") && *p > TCPOPT_TIMESTAMP)
 			return;
 		parse_one(net, skb, p, p[1], syn, estab, opt);
 		p += p[1];

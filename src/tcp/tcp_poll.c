@@ -3,6 +3,7 @@
  * tcp_poll.c - what a TCP socket is ready for, and the ioctls that ask for lengths.  The masks are Linux's, bit for bit: programs
  * (and edge-triggered loops above all) depend on them.
  */
+#include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_user.h"
 
 enum { /* Linux's numbers */ IOC_INQ = 0x541b, IOC_OUTQ = 0x5411, IOC_OUTQNSD = 0x894b, IOC_ATMARK = 0x8905 };
@@ -56,8 +57,10 @@ unsigned tcp_poll(struct sock *sk)
 		mask |= POLLHUP;
 	if (sk->sk_shutdown & RCV_SHUTDOWN)
 		mask |= POLLIN | POLLRDNORM | POLLRDHUP;
-	if (!handshake_state(sk))
+	if (!handshake_state(sk) || tcp_passive_fastopen(sk))
 		mask |= poll_connected(sk);
+	else if (sk->sk_state == TCP_SYN_SENT && tcp_sk(sk)->defer_connect)
+		mask |= POLLOUT | POLLWRNORM; /* the write is what sends the SYN */
 	if (sk->sk_err || (sk->sk_ext && !skb_queue_empty(&sk->sk_ext->error_queue)))
 		mask |= POLLERR;
 	return mask;

@@ -108,7 +108,7 @@ static void ofo_queue_drain(struct sock *sk)
 
 	while (!fin && (skb = rb_to_skb(rb_first(tcp_ofo(sk))))) {
 		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
-		if (seq_after(cb->seq, tp->rcv_nxt))
+		if (seq_after(cb->seq, tp->rcv_nxt) || (PROVE_BREAKS("MUST-59") && seq_after(tp->rcv_nxt, dsack_high)))
 			break;
 		if (seq_before(cb->seq, dsack_high)) {
 			uint32_t dsack = dsack_high;
@@ -247,7 +247,7 @@ static void data_queue_ofo(struct sock *sk, struct sk_buff *skb)
 	bool big = skb->len >= 128;
 
 	tcp_ecn_check_ce(sk, skb);
-	if (unlikely(!try_rmem_schedule(sk, skb, skb->truesize))) {
+	if (unlikely(!try_rmem_schedule(sk, skb, skb->truesize)) || PROVE_BREAKS("SHLD-31")) {
 		NET_INC_STATS(net, TCPOFODrop);
 		data_ready(sk);
 		skb_drop(skb, SKB_DROP_REASON_PROTO_MEM);

@@ -76,8 +76,10 @@ void tcp_sack_new_ofo_skb(struct sock *sk, uint32_t seq, uint32_t end_seq)
 			i++;
 		}
 	}
-	if (tp->rx_opt.num_sacks == TCP_NUM_SACKS)
+	if (tp->rx_opt.num_sacks == TCP_NUM_SACKS) {
+		tcp_sack_compress_send_ack(sk); /* the oldest is told before it goes */
 		tp->rx_opt.num_sacks--;
+	}
 	for (i = tp->rx_opt.num_sacks++; i > 0; i--)
 		sp[i] = sp[i - 1];
 	sp[0] = grown;

@@ -7,7 +7,7 @@
  * mark never comes in one read.  What was read is freed at once (except with MSG_PEEK), and tcp_cleanup_rbuf() tells the peer when that
  * opened the window enough, or when an ACK waited for the reader.  RFC 9293 3.10.3, 3.8.5 (urgent), 3.8.6.2.2 (when to update the window).
  */
-#include "ip/ip.h"
+#include "ip/error_queue.h"
 #include "tcp/tcp_user.h"
 #ifndef MSG_ERRQUEUE
 #define MSG_ERRQUEUE 0x2000
@@ -130,6 +130,7 @@ struct recv_call { /* one tcp_recvmsg() on its way */
 	size_t copied;
 	int target;
 	uint64_t timeo_ns;
+	uint64_t tstamp_ns;         /* arrival of the last segment read from, where the device said it; else 0 */
 };
 enum step { GO_ON, STOP };
 
@@ -180,6 +181,8 @@ static enum step read_from(struct recv_call *c, struct sk_buff *skb, uint32_t of
 		*c->seq += used;
 		c->copied += used;
 		c->len -= used;
+		if (TCP_SKB_CB(skb)->has_rxtstamp)
+			c->tstamp_ns = skb->tstamp_ns;
 		tcp_rcv_space_adjust(c->sk);
 	}
 	tcp_urg_passed(c->sk);
@@ -267,6 +270,13 @@ static int recv_loop(struct recv_call *c)
 	return 0;
 }
 
+static bool wants_stamp(const struct sock *sk)
+{
+	const uint32_t stamps = 1u << SOCK_F_TIMESTAMP | 1u << SOCK_F_TIMESTAMPNS;
+
+	return (sk->sk_flags & stamps) || (sk->sk_ext && sk->sk_ext->tsflags);
+}
+
 static void put_inq(struct recv_call *c)
 {
 	int inq = tcp_inq_hint(c->sk);
@@ -299,6 +309,8 @@ ssize_t tcp_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
 	if (err)
 		return err;
 	tcp_cleanup_rbuf(sk, c.copied);
+	if (unlikely(wants_stamp(sk)) && c.tstamp_ns)
+		ip_recv_stamp(msg, sk, c.tstamp_ns);
 	if (tp->recvmsg_inq)
 		put_inq(&c);
 	return (ssize_t)c.copied;

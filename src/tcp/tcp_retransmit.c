@@ -7,6 +7,7 @@
  * in qdisc or driver is not sent again: it is not lost, it never left.  RFC 9293 3.8.1, RFC 6675 (which, when), RFC 3168 6.1.5.
  */
 #include "tcp/tcp_input.h"
+#include "tcp/tcp_mtu_probe.h"
 #include "tcp/tcp_output.h"
 
 /* --- merging small segments ------------------------------------------------------------------------------------------- */
@@ -55,7 +56,6 @@ static bool append_payload(struct sock *sk, struct sk_buff *skb, struct sk_buff 
 
 static bool collapse_one(struct sock *sk, struct sk_buff *skb, struct sk_buff *next)
 {
-	struct tcp_sock *tp = tcp_sk(sk);
 	struct tcp_skb_cb *tcb = TCP_SKB_CB(skb), *ncb = TCP_SKB_CB(next);
 
 	if (next->len && !append_payload(sk, skb, next))
@@ -64,8 +64,6 @@ static bool collapse_one(struct sock *sk, struct sk_buff *skb, struct sk_buff *n
 	tcb->tcp_flags |= ncb->tcp_flags;
 	tcb->sacked |= ncb->sacked & TCPCB_EVER_RETRANS;
 	tcb->eor = ncb->eor;
-	if (tp->active && tp->active->retransmit_skb_hint == next)
-		tp->active->retransmit_skb_hint = skb;
 	tcp_adjust_pcount(sk, next, (int)tcp_skb_pcount(next));
 	tcp_skb_collapse_tstamp(skb, next);
 	tcp_rtx_queue_unlink(next, sk);
@@ -123,11 +121,11 @@ static int fit_for_retransmit(struct sock *sk, struct sk_buff *skb, unsigned seg
 	int diff;
 
 	if (window <= 0) {
-		if (TCP_SKB_CB(skb)->seq != tp->snd_una)
+		if (TCP_SKB_CB(skb)->seq != tp->snd_una || PROVE_BREAKS("MUST-35"))
 			return -EAGAIN;
 		window = (int32_t)mss; /* the window was shrunk: the first segment goes as a probe */
 	}
-	if (len > (unsigned)window)
+	if (len > (unsigned)window && !PROVE_BREAKS("SHLD-16"))
 		len = (unsigned)window >= mss ? (unsigned)window - (unsigned)window % mss : (unsigned)window;
 	if (skb->len > len)
 		return tcp_fragment(sk, true, skb, len, mss, MEM_RESERVE);
@@ -161,6 +159,8 @@ static int retransmit_one(struct sock *sk, struct sk_buff *skb, unsigned segs)
 	int err;
 
 	tcp_trace(sk, TP_tcp_retransmit_skb, TCP_SKB_CB(skb)->seq, TCP_SKB_CB(skb)->end_seq, skb->len);
+	if (unlikely(tp->mtup_on))
+		tcp_mtup_forget_probe(sk);
 	if (unlikely(skb_fclone_busy(skb))) {
 		NET_INC_STATS(net, TCPSpuriousRtxHostQueues);
 		if (tp->active)
@@ -187,7 +187,15 @@ static int retransmit_one(struct sock *sk, struct sk_buff *skb, unsigned segs)
 	err = tcp_transmit_skb(sk, skb, 1, MEM_RESERVE);
 	if (err)
 		NET_ADD_STATS(net, TCPRetransFail, segs);
+	else
+		tcp_rack_sent_again(sk, skb);
 	return err;
+}
+
+int tcp_retransmit_probe(struct sock *sk, struct sk_buff *skb)
+{
+	tcp_mstamp_refresh(tcp_sk(sk));
+	return retransmit_one(sk, skb, 1);
 }
 
 /* An episode begins with its first retransmission; that of a SYN with the SYN itself, whose late answer must still be known by its echo. */
@@ -242,42 +250,29 @@ static void count_retransmit(struct sock *sk, unsigned segs)
 		tcp_sk(sk)->active->prr_out += segs;
 }
 
-/* Walks from the hint (the first skb that may still be marked lost and unsent) and sends what is lost, while cwnd lasts. */
+/* What is lost goes again, lowest first, while cwnd lasts. */
 void tcp_xmit_retransmit_queue(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	struct tcp_active *act = tp->active;
-	struct sk_buff *head = tcp_rtx_queue_head(sk), *skb, *hole = NULL;
 	bool rearm = false;
 	unsigned max_segs;
 
-	if (!tp->packets_out || !act)
+	if (!tp->packets_out || !act || list_empty(&act->lost_list))
 		return;
-	skb = act->retransmit_skb_hint ? act->retransmit_skb_hint : head;
 	max_segs = tcp_tso_segs(sk, tcp_current_mss(sk));
-	for (; skb; skb = rtx_next(skb)) {
-		uint8_t sacked = TCP_SKB_CB(skb)->sacked;
+	while (!list_empty(&act->lost_list)) {
+		struct sk_buff *skb = list_first_entry(&act->lost_list, struct sk_buff, tcp_tsorted);
 		uint32_t in_flight = tcp_packets_in_flight(tp);
 
-		if (!hole)
-			act->retransmit_skb_hint = skb;
-		if (in_flight >= tp->snd_cwnd || tp->retrans_out >= tp->lost_out)
-			break;
-		if (!(sacked & TCPCB_LOST)) {
-			if (!hole && !(sacked & (TCPCB_SACKED_RETRANS | TCPCB_SACKED_ACKED)))
-				hole = skb; /* the hint stays here: this one may be marked yet */
-			continue;
-		}
-		if (sacked & (TCPCB_SACKED_ACKED | TCPCB_SACKED_RETRANS))
-			continue;
-		if (tcp_small_queue_check(sk, skb, 1))
+		if (in_flight >= tp->snd_cwnd || tcp_pacing_check(sk) || tcp_small_queue_check(sk, skb, 1))
 			break;
 		if (tcp_retransmit_skb(sk, skb, (int)MIN(tp->snd_cwnd - in_flight, max_segs)))
 			break;
 		count_retransmit(sk, tcp_skb_pcount(skb));
-		if (skb == head && inet_csk(sk)->icsk_pending != ICSK_TIME_REO_TIMEOUT)
-			rearm = true;
+		if (TCP_SKB_CB(skb)->seq == tp->snd_una && inet_csk(sk)->icsk_pending != ICSK_TIME_REO_TIMEOUT)
+			rearm = true; /* the head */
 	}
 	if (rearm)
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, inet_csk(sk)->icsk_rto_us);
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, inet_csk(sk)->icsk_rto_us + tcp_pacing_delay_us(sk));
 }

@@ -12,9 +12,11 @@
  *
  * Called by tcp_timer.c.  tcp_active is attached for the episode if memory allows; without it time is told from the count of timeouts.
  */
+#include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_input.h"
+#include "tcp/tcp_mtu_probe.h"
 
-static uint32_t user_timeout_ms(const struct sock *sk) { return sk->sk_ext ? sk->sk_ext->tcp_user_timeout_ms : 0; }
+static uint32_t user_timeout_ms(const struct sock *sk) { return sk->sk_ext && !PROVE_BREAKS("MUST-21") ? sk->sk_ext->tcp_user_timeout_ms : 0; }
 
 static bool in_syn_state(const struct sock *sk) { return TCPF(sk->sk_state) & (TCPF(TCP_SYN_SENT) | TCPF(TCP_SYN_RECV)); }
 
@@ -68,10 +70,10 @@ static uint32_t episode_start_ms(const struct sock *sk)
 	return head ? (uint32_t)(head->skb_mstamp_ns / NSEC_PER_MSEC) : tcp_time_stamp_ms(tcp_sk(sk));
 }
 
-/* Time that `boundary` timeouts take that begin at the minimum and double up to the maximum, ms. */
-static uint32_t backed_off_ms(uint32_t boundary)
+/* Time that `boundary` timeouts and one more take that begin at rto_us and double up to the maximum, ms. */
+static uint32_t backed_off_ms(uint32_t boundary, uint64_t rto_us)
 {
-	uint64_t sum_us = 0, rto_us = TCP_RTO_MIN_US;
+	uint64_t sum_us = 0;
 
 	for (uint32_t i = 0; i <= boundary && i < 256; i++) {
 		sum_us += rto_us;
@@ -90,7 +92,20 @@ static bool retransmits_timed_out(const struct sock *sk, uint32_t boundary, uint
 	if (!tcp_act(sk) && !timeout_ms)
 		return icsk->icsk_retransmits > boundary;
 	elapsed = tcp_time_stamp_ms(tcp_sk(sk)) - episode_start_ms(sk);
-	return (int32_t)(elapsed - (timeout_ms ? timeout_ms : backed_off_ms(boundary))) >= 0;
+	return (int32_t)(elapsed - (timeout_ms ? timeout_ms : backed_off_ms(boundary, TCP_RTO_MIN_US))) >= 0;
+}
+
+/* tcp_syn_linear_timeouts makes SYNs more frequent, not the wait longer: that is as if `boundary` of them backed off from the first on. */
+static bool syn_timed_out(const struct sock *sk, uint32_t boundary)
+{
+	const struct inet_connection_sock *icsk = inet_csk(sk);
+
+	if (icsk->icsk_retransmits < boundary)
+		return false;
+	if (sk->sk_state != TCP_SYN_SENT || !tcp_act(sk))
+		return true;
+	/* Stamps are whole milliseconds. */
+	return (int32_t)(tcp_time_stamp_ms(tcp_sk(sk)) - episode_start_ms(sk) - backed_off_ms(boundary, TCP_TIMEOUT_INIT_US)) >= -1;
 }
 
 /* True: the connection was ended. */
@@ -105,18 +120,25 @@ static bool write_timeout(struct sock *sk)
 		if (icsk->icsk_retransmits)
 			sk_dst_reset(sk);
 		boundary = icsk->icsk_syn_retries ? icsk->icsk_syn_retries : (uint32_t)nt->sysctl_tcp_syn_retries;
-		expired = icsk->icsk_retransmits >= boundary || (user_timeout_ms(sk) && retransmits_timed_out(sk, boundary, user_timeout_ms(sk)));
+		if (PROVE_BREAKS("MUST-23"))
+			boundary = 3;
+		expired = (syn_timed_out(sk, boundary) && !PROVE_BREAKS("MUST-22")) ||
+			  (user_timeout_ms(sk) && retransmits_timed_out(sk, boundary, user_timeout_ms(sk)));
 	} else {
-		if (retransmits_timed_out(sk, (uint32_t)nt->sysctl_tcp_retries1, 0))
+		if (retransmits_timed_out(sk, PROVE_BREAKS("SHLD-10") ? 0 : (uint32_t)nt->sysctl_tcp_retries1, 0)) {
+			if (unlikely(tcp_sk(sk)->mtup_on))
+				tcp_mtup_blackhole(sk);
 			sk_dst_reset(sk);
+		}
 		if (sock_flag(sk, SOCK_F_DEAD)) {
 			bool alive = icsk->icsk_rto_us < TCP_RTO_MAX_US;
 			boundary = orphan_retries(sk, alive);
 			if (out_of_resources(sk, alive || !retransmits_timed_out(sk, boundary, 0)))
 				return true;
 		}
-		expired = retransmits_timed_out(sk, boundary, user_timeout_ms(sk));
+		expired = retransmits_timed_out(sk, boundary, user_timeout_ms(sk)) && !PROVE_BREAKS("MUST-20");
 	}
+	tcp_fastopen_active_detect_blackhole(sk, expired);
 	if (expired)
 		tcp_write_err(sk);
 	return expired;
@@ -162,6 +184,12 @@ static void count_timeout(struct sock *sk)
 	}
 }
 
+/* The first timeouts of a SYN come at equal distance (tcp_syn_linear_timeouts): a lost SYN is rarely congestion. */
+static bool syn_linear(const struct sock *sk)
+{
+	return sk->sk_state == TCP_SYN_SENT && inet_csk(sk)->icsk_retransmits <= (uint32_t)sk->sk_net->tcp->sysctl_tcp_syn_linear_timeouts;
+}
+
 /* Thin streams (few segments out: interactive) may retry linearly for a while. */
 static bool thin_linear(const struct sock *sk)
 {
@@ -178,8 +206,10 @@ static void back_off(struct sock *sk)
 	if (thin_linear(sk)) {
 		icsk->icsk_backoff = 0;
 		tcp_set_rto(sk);
-	} else {
-		icsk->icsk_rto_us = (uint32_t)MIN((uint64_t)icsk->icsk_rto_us * 2, (uint64_t)TCP_RTO_MAX_US);
+	} else if (!syn_linear(sk)) {
+		if (icsk->icsk_backoff < UINT8_MAX)
+			icsk->icsk_backoff++;
+		icsk->icsk_rto_us = (uint32_t)MIN((uint64_t)icsk->icsk_rto_us * (PROVE_BREAKS("MUST-19") ? 1 : 2), (uint64_t)TCP_RTO_MAX_US);
 	}
 	inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, clamp_to_user_timeout_us(sk, icsk->icsk_rto_us));
 	if (retransmits_timed_out(sk, (uint32_t)sk->sk_net->tcp->sysctl_tcp_retries1 + 1, 0))
@@ -203,6 +233,40 @@ static void zero_window_timeout(struct sock *sk, struct sk_buff *head)
 	back_off(sk);
 }
 
+/*
+ * One timeout more: for TCP_INFO (without memory for the counts they miss it), and for the network, which may send what has another hash by
+ * another path.
+ */
+static void count_rto(struct sock *sk)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	struct tcp_ext *ext;
+
+	if (!tcp_ext_get(sk, &ext)) {
+		if (!icsk->icsk_retransmits) {
+			ext->total_rto_recoveries++;
+			ext->rto_stamp_ms = MAX(tcp_time_stamp_ms(tcp_sk(sk)), 1u);
+		}
+		ext->total_rto++;
+		ext->timeout_rehash++;
+	}
+	NET_INC_STATS(sk->sk_net, TCPTimeoutRehash);
+	sk->sk_txhash = net_random_u32(sk->sk_net) | 1;
+	if (icsk->icsk_retransmits < UINT8_MAX)
+		icsk->icsk_retransmits++;
+}
+
+/* The state that timeouts brought is over. */
+void tcp_rto_ended(struct sock *sk)
+{
+	struct tcp_ext *ext = tcp_sk(sk)->ext;
+
+	if (!ext || !ext->rto_stamp_ms)
+		return;
+	ext->total_rto_time_ms += tcp_time_stamp_ms(tcp_sk(sk)) - ext->rto_stamp_ms;
+	ext->rto_stamp_ms = 0;
+}
+
 void tcp_retransmit_timer(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -210,11 +274,15 @@ void tcp_retransmit_timer(struct sock *sk)
 	struct sk_buff *head = tcp_rtx_queue_head(sk);
 	int err;
 
+	if (unlikely(tp->tfo_rsk)) {
+		tcp_fastopen_synack_timer(sk, tp->ext->fastopen_rsk);
+		return;
+	}
 	if (!tp->packets_out || !head)
 		return;
 	tcp_trace(sk, TP_tcp_retransmit_timer, tp->snd_una, tp->snd_nxt, icsk->icsk_retransmits);
 	(void)tcp_activate(sk); /* the episode's notes; it goes on without them */
-	if (!tp->snd_wnd && !sock_flag(sk, SOCK_F_DEAD) && !in_syn_state(sk)) {
+	if (!tp->snd_wnd && !sock_flag(sk, SOCK_F_DEAD) && !in_syn_state(sk) && !PROVE_BREAKS("SHLD-17")) {
 		zero_window_timeout(sk, head);
 		return;
 	}
@@ -224,8 +292,7 @@ void tcp_retransmit_timer(struct sock *sk)
 	if (!icsk->icsk_retransmits)
 		count_timeout(sk);
 	tcp_enter_loss(sk);
-	if (icsk->icsk_retransmits < UINT8_MAX)
-		icsk->icsk_retransmits++;
+	count_rto(sk);
 	head = tcp_rtx_queue_head(sk);
 	err = head ? tcp_retransmit_skb(sk, head, 1) : 0;
 	if (err > 0 || err == -ENOBUFS) {
@@ -233,8 +300,6 @@ void tcp_retransmit_timer(struct sock *sk)
 		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, MIN(icsk->icsk_rto_us, (uint32_t)TCP_RESOURCE_PROBE_US));
 		return;
 	}
-	if (icsk->icsk_backoff < UINT8_MAX)
-		icsk->icsk_backoff++;
 	back_off(sk);
 }
 
@@ -245,7 +310,7 @@ uint64_t tcp_probe0_base_us(const struct sock *sk) { return MAX(inet_csk(sk)->ic
 uint64_t tcp_probe0_when_us(const struct sock *sk, uint64_t max_when_us)
 {
 	/* 200 ms doubled ten times is beyond the maximum. */
-	uint64_t when = tcp_probe0_base_us(sk) << MIN(inet_csk(sk)->icsk_backoff, 10);
+	uint64_t when = tcp_probe0_base_us(sk) << (PROVE_BREAKS("SHLD-30") ? 0 : MIN(inet_csk(sk)->icsk_backoff, 10));
 
 	return MIN(when, max_when_us);
 }
@@ -253,8 +318,8 @@ uint64_t tcp_probe0_when_us(const struct sock *sk, uint64_t max_when_us)
 /* Data waits and no timer runs: then only a probe will ever go. */
 void tcp_check_probe_timer(struct sock *sk)
 {
-	if (!tcp_sk(sk)->packets_out && !inet_csk(sk)->icsk_pending)
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, tcp_probe0_base_us(sk));
+	if (!tcp_sk(sk)->packets_out && !inet_csk(sk)->icsk_pending && !PROVE_BREAKS("MUST-36"))
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, tcp_probe0_base_us(sk) * (PROVE_BREAKS("SHLD-29") ? 4 : 1));
 }
 
 /* True: the connection was ended. */
@@ -276,7 +341,7 @@ static bool probe_gives_up(struct sock *sk)
 		if (!expired && out_of_resources(sk, true))
 			return true;
 	}
-	if (!expired && icsk->icsk_probes_out < max_probes)
+	if (!expired && icsk->icsk_probes_out < max_probes && !(PROVE_BREAKS("MUST-37") && icsk->icsk_backoff > 2))
 		return false;
 	tcp_write_err(sk);
 	return true;

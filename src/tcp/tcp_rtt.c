@@ -12,7 +12,7 @@
  */
 #include "tcp/tcp_input.h"
 
-static uint32_t rto_min_us(const struct sock *sk)
+uint32_t tcp_rto_min_us(const struct sock *sk)
 {
 	uint32_t min = inet_csk(sk)->icsk_rto_min_us;
 	const struct dst_entry *dst = sk->sk_dst_cache;
@@ -28,7 +28,7 @@ static void first_sample(struct sock *sk, uint32_t m)
 
 	tp->srtt_us = m << 3;
 	tp->mdev_us = m << 1; /* RFC 6298 2.2: RTTVAR = R/2, times 4 */
-	tp->rttvar_us = MAX(tp->mdev_us, rto_min_us(sk));
+	tp->rttvar_us = MAX(tp->mdev_us, tcp_rto_min_us(sk));
 	tp->mdev_max_us = tp->rttvar_us;
 	tp->rtt_seq = tp->snd_nxt;
 }
@@ -59,7 +59,7 @@ void tcp_rtt_estimator(struct sock *sk, uint64_t mrtt_us)
 		if (tp->mdev_max_us < tp->rttvar_us)
 			tp->rttvar_us -= (tp->rttvar_us - tp->mdev_max_us) >> 2;
 		tp->rtt_seq = tp->snd_nxt;
-		tp->mdev_max_us = rto_min_us(sk);
+		tp->mdev_max_us = tcp_rto_min_us(sk);
 	}
 }
 
@@ -70,13 +70,24 @@ void tcp_set_rto(struct sock *sk)
 	inet_csk(sk)->icsk_rto_us = MIN((tp->srtt_us >> 3) + tp->rttvar_us, (uint32_t)TCP_RTO_MAX_US);
 }
 
-/* RFC 6298 5.3: restarted from now by each ACK of new data. */
+/*
+ * RFC 6298 5.3: restarted from now by each ACK of new data.  Where the loss probe or the reordering timer stood in its place, the RTO has run
+ * since the head was sent.
+ */
 void tcp_rearm_rto(struct sock *sk)
 {
-	if (!tcp_sk(sk)->packets_out)
+	const struct inet_connection_sock *icsk = inet_csk(sk);
+	int64_t rto_us = icsk->icsk_rto_us;
+
+	if (unlikely(tcp_sk(sk)->tfo_rsk))
+		return; /* the timer is the SYN-ACK's (tcp_fastopen_server.c) */
+	if (!tcp_sk(sk)->packets_out) {
 		inet_csk_clear_xmit_timer(sk, ICSK_TIME_RETRANS);
-	else
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, inet_csk(sk)->icsk_rto_us);
+		return;
+	}
+	if (icsk->icsk_pending == ICSK_TIME_REO_TIMEOUT || icsk->icsk_pending == ICSK_TIME_LOSS_PROBE)
+		rto_us = MAX(tcp_rto_delta_us(sk), 1);
+	inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, (uint64_t)rto_us + tcp_pacing_delay_us(sk));
 }
 
 /* Least round trip of the last tcp_min_rtt_wlen seconds. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcp_sack.c - the scoreboard: which of the sent segments have arrived, which are lost (RFC 2018, 2883, 6675).
+ * tcp_sack.c - the scoreboard: which of the sent segments have arrived (RFC 2018, 2883).
  *
  * Tags lie in the skbs of the retransmit tree (TCPCB_SACKED_ACKED, _RETRANS, _LOST), their sums in sacked_out, retrans_out, lost_out.
  *
@@ -10,11 +10,10 @@
  *    shred nothing), then walked.  A SACKed skb knows up to where all behind it is SACKed (cb->ack_seq, free in a sent skb), so
  *    the walk jumps over runs; walked runs are joined afterwards (path compression, as in union-find), so the next walk jumps farther.
  *  - D-SACK blocks are never walked: one search.
- *  - loss marking goes on where it stopped (lost_hint_seq, with the count of SACKed segments below it): each skb is passed once.
- * Tags of an skb vanish with it; hints are sequence numbers, so that splits and trims below them do no harm.
+ * Tags of an skb vanish with it.
  *
- * A segment is lost when `reordering` segments above it are SACKed (RFC 6675 IsLost by segments; 3 at first).  `reordering` grows
- * when data arrives late that had not been retransmitted (tcp_check_sack_reordering).
+ * What the blocks leave out is not lost by that alone: tcp_rack.c decides.  It is told when what arrives had been sent (tcp_rack_advance), and
+ * how far the path reorders: `reordering` (segments, 3 at first) grows when data arrives late that had not been retransmitted.
  *
  * Reneging: the head of the queue stands SACKed after a cumulative ACK that ends below it: tcp_recovery.c waits, then distrusts all tags.
  */
@@ -50,6 +49,7 @@ static struct sk_buff *rtx_find(const struct sock *sk, uint32_t seq)
 
 	while (n) {
 		struct sk_buff *skb = rb_to_skb(n);
+		sk->sk_net->tcp->recovery_work++;
 		if (seq_before(seq, TCP_SKB_CB(skb)->end_seq)) {
 			best = skb;
 			n = n->left;
@@ -58,13 +58,6 @@ static struct sk_buff *rtx_find(const struct sock *sk, uint32_t seq)
 		}
 	}
 	return best;
-}
-
-/* Loss marking starts again at the head: nothing SACKed lies below. */
-void tcp_sack_reset_hint(struct tcp_sock *tp)
-{
-	tp->active->lost_hint_seq = tp->snd_una;
-	tp->active->lost_hint_cnt = 0;
 }
 
 static struct sk_buff *rtx_next(const struct sk_buff *skb) { return rb_to_skb(rb_next(&skb->rbnode)); }
@@ -109,8 +102,8 @@ static void tag_skb(struct sock *sk, struct tcp_ack_ctx *ctx, struct sk_buff *sk
 			tp->lost_out -= pcount;
 		}
 	}
-	if (seq_before(cb->seq, act->lost_hint_seq))
-		act->lost_hint_cnt += pcount;
+	tcp_rack_advance(sk, skb);
+	tcp_tsorted_unlink(sk, skb);
 	if (!tp->sacked_out || seq_after(cb->end_seq, act->highest_sack_end))
 		act->highest_sack_end = cb->end_seq;
 	cb->sacked |= TCPCB_SACKED_ACKED;
@@ -118,19 +111,18 @@ static void tag_skb(struct sock *sk, struct tcp_ack_ctx *ctx, struct sk_buff *sk
 	ctx->flag |= FLAG_DATA_SACKED;
 	tp->sacked_out += pcount;
 	tp->delivered += pcount;
+	tcp_rate_skb_delivered(sk, skb, &ctx->rs);
 }
 
-/* A SACKed skb is acknowledged, pcount segments of it. */
-void tcp_sack_forget(struct sock *sk, const struct sk_buff *skb, uint32_t pcount)
+/* SACKed segments are acknowledged. */
+void tcp_sack_forget(struct sock *sk, uint32_t pcount)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
-	struct tcp_active *act = tp->active;
 
 	tp->sacked_out -= MIN(tp->sacked_out, pcount);
-	if (seq_before(TCP_SKB_CB(skb)->seq, act->lost_hint_seq))
-		act->lost_hint_cnt -= MIN(act->lost_hint_cnt, pcount);
 }
 
+/* What was SACKed is in neither list of tcp_rack.c afterwards: the caller marks it lost. */
 void tcp_sack_clear_all(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -138,7 +130,6 @@ void tcp_sack_clear_all(struct sock *sk)
 	for (struct sk_buff *skb = tcp_rtx_queue_head(sk); skb; skb = rtx_next(skb))
 		TCP_SKB_CB(skb)->sacked &= (uint8_t)~TCPCB_SACKED_ACKED;
 	tp->sacked_out = 0;
-	tcp_sack_reset_hint(tp);
 	memset(tp->active->recv_sack_cache, 0, sizeof(tp->active->recv_sack_cache));
 }
 
@@ -226,6 +217,7 @@ static void walk_piece(struct sock *sk, struct tcp_ack_ctx *ctx, uint32_t start,
 	run_end = start;
 	while (skb && seq_before(run_end, end) && !seq_after(TCP_SKB_CB(skb)->seq, run_end)) {
 		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
+		sk->sk_net->tcp->recovery_work++;
 		if (!(cb->sacked & TCPCB_SACKED_ACKED)) {
 			tag_skb(sk, ctx, skb);
 			run_end = cb->end_seq;
@@ -239,6 +231,7 @@ static void walk_piece(struct sock *sk, struct tcp_ack_ctx *ctx, uint32_t start,
 	/* Join: the same hops again, each now told the end of all. */
 	for (skb = first; skb && seq_before(TCP_SKB_CB(skb)->seq, run_end);) {
 		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
+		sk->sk_net->tcp->recovery_work++;
 		uint32_t hop = cb->ack_seq;
 		cb->ack_seq = run_end;
 		skb = hop == cb->end_seq ? rtx_next(skb) : rtx_find(sk, hop);
@@ -281,28 +274,51 @@ static bool block_is_valid(const struct tcp_sock *tp, bool is_dsack, uint32_t st
 	return seq_after(end, undo) && !seq_before(start, end - tp->max_window);
 }
 
-/* Segments that arrived twice; 0: a block that cannot be believed. */
-static uint32_t count_dsacked(struct sock *sk, uint32_t start, uint32_t end)
+/*
+ * Segments that arrived twice; 0: a block that cannot be believed.  One that RACK may have sent for nothing widens its reordering window, if the
+ * path is known to reorder; the answer to a loss probe does not: that is sent by the clock.
+ */
+static uint32_t count_dsacked(struct sock *sk, struct tcp_ack_ctx *ctx, uint32_t start, uint32_t end)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
+	struct tcp_active *act = tp->active;
 	uint32_t segs = 1;
 
 	if (!seq_before(start, end) || end - start > tp->max_window)
 		return 0;
 	if (tp->mss_cache && end - start > tp->mss_cache)
 		segs = DIV_ROUND_UP(end - start, tp->mss_cache);
+	else if (act->tlp_high_seq && act->tlp_high_seq == end)
+		ctx->flag |= FLAG_DSACK_TLP;
 	tp->dsack_dups += segs;
 	if (tp->dsack_dups > tp->total_retrans)
 		return 0; /* more duplicates than we ever sent twice: the network, or a liar */
+	tp->rx_opt.sack_ok |= TCP_DSACK_SEEN;
+	if (tp->reord_seen && !(ctx->flag & FLAG_DSACK_TLP))
+		act->rack_dsack_seen = 1;
 	return segs;
+}
+
+/* What the D-SACK of a segment that is still in the queue tells: a retransmission more that was for nothing; how far the path reorders. */
+static void dsacked_in_queue(struct sock *sk, struct tcp_ack_ctx *ctx, const struct tcp_sack_block *block)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	struct tcp_active *act = tp->active;
+	const struct sk_buff *skb = rtx_find(sk, block->start_seq);
+	const struct tcp_skb_cb *cb = skb ? TCP_SKB_CB(skb) : NULL;
+
+	if (!cb || !(cb->sacked & TCPCB_RETRANS))
+		return;
+	if (act->undo_marker && act->undo_retrans > 0 && seq_after(cb->end_seq, act->undo_marker))
+		act->undo_retrans = MAX(0, act->undo_retrans - (int32_t)tcp_skb_pcount(skb));
+	if ((cb->sacked & TCPCB_SACKED_ACKED) && seq_before(cb->seq, ctx->reord))
+		ctx->reord = cb->seq;
 }
 
 /* RFC 2883 4: the first block is a D-SACK if it lies below the cumulative ACK, or within the second. */
 static bool check_dsack(struct sock *sk, struct tcp_ack_ctx *ctx, const struct tcp_sack_block *sp, unsigned n)
 {
-	struct tcp_sock *tp = tcp_sk(sk);
-	struct tcp_active *act = tp->active;
-	const struct sk_buff *skb;
+	struct tcp_active *act = tcp_act(sk);
 	uint32_t segs;
 	bool old = seq_before(sp[0].start_seq, ctx->ack);
 
@@ -312,24 +328,18 @@ static bool check_dsack(struct sock *sk, struct tcp_ack_ctx *ctx, const struct t
 		NET_INC_STATS(sk->sk_net, TCPDSACKRecv);
 	else
 		NET_INC_STATS(sk->sk_net, TCPDSACKOfoRecv);
-	tp->rx_opt.sack_ok |= TCP_DSACK_SEEN;
-	segs = count_dsacked(sk, sp[0].start_seq, sp[0].end_seq);
+	segs = count_dsacked(sk, ctx, sp[0].start_seq, sp[0].end_seq);
 	if (!segs) {
 		NET_INC_STATS(sk->sk_net, TCPDSACKIgnoredDubious);
 		return true;
 	}
 	NET_ADD_STATS(sk->sk_net, TCPDSACKRecvSegs, segs);
 	ctx->flag |= FLAG_DSACKING_ACK;
-	if (act->undo_marker && act->undo_retrans > 0 && seq_after(sp[0].end_seq, act->undo_marker) &&
-	    (!old || !seq_after(sp[0].end_seq, ctx->prior_snd_una)))
+	/* Of what has left the queue only the number is known. */
+	if (act->undo_marker && act->undo_retrans > 0 && !seq_after(sp[0].end_seq, ctx->prior_snd_una) && seq_after(sp[0].end_seq, act->undo_marker))
 		act->undo_retrans = MAX(0, act->undo_retrans - (int32_t)segs);
-	if (old)
-		return true;
-	/* Retransmitted although it had arrived: the path reorders by that much. */
-	skb = rtx_find(sk, sp[0].start_seq);
-	if (skb && (TCP_SKB_CB(skb)->sacked & TCPCB_SACKED_ACKED) && (TCP_SKB_CB(skb)->sacked & TCPCB_RETRANS) &&
-	    seq_before(TCP_SKB_CB(skb)->seq, ctx->reord))
-		ctx->reord = TCP_SKB_CB(skb)->seq;
+	else if (seq_after(sp[0].end_seq, ctx->prior_snd_una))
+		dsacked_in_queue(sk, ctx, &sp[0]);
 	return true;
 }
 
@@ -392,78 +402,10 @@ void tcp_sacktag_write_queue(struct sock *sk, struct tcp_ack_ctx *ctx)
 		return;
 	if (!tp->sacked_out)
 		memset(act->recv_sack_cache, 0, sizeof(act->recv_sack_cache));
-	if (!tp->sacked_out || seq_before(act->lost_hint_seq, tp->snd_una))
-		tcp_sack_reset_hint(tp);
 	for (unsigned i = 0; i < n; i++)
 		walk_uncached(sk, ctx, &blocks[i]);
 	memset(act->recv_sack_cache, 0, sizeof(act->recv_sack_cache));
 	memcpy(act->recv_sack_cache, blocks, n * sizeof(blocks[0]));
 	if (inet_csk(sk)->icsk_ca_state != TCP_CA_Loss || act->undo_marker)
 		tcp_check_sack_reordering(sk, ctx->reord, false);
-}
-
-/* --- loss marking ---------------------------------------------------------------------------------------------------- */
-
-/* skb, or its retransmission, is taken for lost. */
-void tcp_mark_skb_lost(struct sock *sk, struct sk_buff *skb)
-{
-	struct tcp_sock *tp = tcp_sk(sk);
-	struct tcp_active *act = tp->active;
-	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
-	uint32_t pcount = tcp_skb_pcount(skb);
-
-	if ((cb->sacked & TCPCB_SACKED_ACKED) || PROVE_BREAKS("T11"))
-		return;
-	if (act->retransmit_skb_hint && seq_before(cb->seq, TCP_SKB_CB(act->retransmit_skb_hint)->seq))
-		act->retransmit_skb_hint = skb;
-	if (cb->sacked & TCPCB_LOST) {
-		if (cb->sacked & TCPCB_SACKED_RETRANS) {
-			cb->sacked &= (uint8_t)~TCPCB_SACKED_RETRANS;
-			tp->retrans_out -= pcount;
-			NET_ADD_STATS(sk->sk_net, TCPLostRetransmit, pcount);
-			act->lost_total += pcount;
-		}
-		return;
-	}
-	if (cb->sacked & TCPCB_SACKED_RETRANS) {
-		cb->sacked &= (uint8_t)~TCPCB_SACKED_RETRANS;
-		tp->retrans_out -= pcount;
-	}
-	cb->sacked |= TCPCB_LOST;
-	tp->lost_out += pcount;
-	act->lost_total += pcount;
-}
-
-void tcp_skb_mark_lost_uncond_verify(struct tcp_sock *tp, struct sk_buff *skb) { tcp_mark_skb_lost((struct sock *)tp, skb); }
-
-/*
- * Goes up the queue from the hint while at least `reordering` SACKed segments lie above, and marks what is not SACKed.
- * Each skb is passed once, since the hint only moves up.
- */
-void tcp_sack_mark_lost(struct sock *sk)
-{
-	struct tcp_sock *tp = tcp_sk(sk);
-	struct tcp_active *act = tp->active;
-	struct sk_buff *skb;
-	uint32_t below_max, pcount;
-
-	if (tp->sacked_out < tp->reordering)
-		return;
-	below_max = tp->sacked_out - tp->reordering;
-	if (seq_before(act->lost_hint_seq, tp->snd_una))
-		tcp_sack_reset_hint(tp);
-	for (skb = rtx_find(sk, act->lost_hint_seq); skb; skb = rtx_next(skb)) {
-		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
-		pcount = tcp_skb_pcount(skb);
-		if (cb->sacked & TCPCB_SACKED_ACKED) {
-			if (act->lost_hint_cnt + pcount > below_max)
-				break;
-			act->lost_hint_cnt += pcount;
-		} else if (!(cb->sacked & TCPCB_LOST)) {
-			/* Retransmitted already: its second loss is for the RTO to find. */
-			if (!(cb->sacked & TCPCB_SACKED_RETRANS))
-				tcp_mark_skb_lost(sk, skb);
-		}
-		act->lost_hint_seq = cb->end_seq;
-	}
 }

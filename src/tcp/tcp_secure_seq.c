@@ -21,7 +21,12 @@ uint32_t secure_tcp_seq(struct net *net, be32 saddr, be32 daddr, be16 sport, be1
 {
 	const struct { be32 saddr, daddr; be16 sport, dport; } key = {saddr, daddr, sport, dport};
 
-	return (uint32_t)siphash(&key, sizeof(key), &net->tcp->secret_isn) + (uint32_t)(net->now_ns >> ISN_TICK_SHIFT);
+	const struct siphash_key known = {0};
+	uint32_t place = (uint32_t)siphash(&key, sizeof(key), PROVE_BREAKS("MUST-9") ? &known : &net->tcp->secret_isn);
+
+	if (PROVE_BREAKS("SHLD-1"))
+		place = 0;
+	return place + (PROVE_BREAKS("MUST-8") ? 0 : (uint32_t)(net->now_ns >> ISN_TICK_SHIFT));
 }
 
 /* Per pair of hosts, not of ports: so that timestamps go on growing over successive connections (PAWS in TIME_WAIT). */

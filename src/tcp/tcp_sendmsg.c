@@ -13,16 +13,15 @@
  *
  * No room: what is queued is pushed, then the call waits as SO_SNDTIMEO and MSG_DONTWAIT say (tcp_stream.c).
  */
+#include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_output.h"
+#include "tcp/tcp_zerocopy.h"
 
 enum {
 	LINEAR_MESSAGE_MAX = 128, /* bytes of payload that fit the head of an skb without making it larger */
 	COPY_LEAST = 32,          /* a page with fewer bytes left is given up ... */
 	FILL_LEAST = 2048,        /* ... and earlier where each piece costs the source a call */
 };
-#ifndef MSG_FASTOPEN
-#define MSG_FASTOPEN 0x20000000
-#endif
 #ifndef MSG_MORE
 #define MSG_MORE 0x8000
 #endif
@@ -34,6 +33,8 @@ struct send_call { /* one tcp_sendmsg() on its way */
 	int mss_now, size_goal;
 	size_t copied;
 	uint64_t timeo_ns;
+	struct frag_owner *zc; /* MSG_ZEROCOPY: owner of the user's memory; NULL: the bytes are copied */
+	uint32_t tsflags;      /* SOF_TIMESTAMPING_* of this call */
 };
 
 /* What came of the attempt to add bytes. */
@@ -75,9 +76,9 @@ static void tcp_push(struct sock *sk, unsigned flags, int mss_now, int nonagle, 
 	if (!skb)
 		return;
 	tcp_trace(sk, TP_tcp_push, TCP_SKB_CB(skb)->seq, TCP_SKB_CB(skb)->end_seq, skb->len);
-	if (!(flags & MSG_MORE) || forced_push(tp))
+	if ((!(flags & MSG_MORE) || forced_push(tp)) && !PROVE_BREAKS("MUST-61"))
 		tcp_mark_push(tp, skb);
-	if (flags & MSG_OOB)
+	if ((flags & MSG_OOB) && !PROVE_BREAKS("MUST-30"))
 		tp->snd_up = tp->write_seq;
 	if (should_autocork(sk, skb, size_goal))
 		return;
@@ -92,18 +93,15 @@ static void skb_entail(struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	struct tcp_skb_cb *tcb = TCP_SKB_CB(skb);
-	const struct inet_connection_sock *icsk = inet_csk(sk);
 
 	tcb->seq = tcb->end_seq = tp->write_seq;
 	tcb->tcp_flags = TCPHDR_ACK;
 	skb_queue_tail(&sk->sk_write_queue, skb);
 	sk_wmem_charge(sk, (int)skb->truesize);
 	tp->nonagle &= (uint8_t)~TCP_NAGLE_PUSH;
-	if (!tp->packets_out && sock_net(sk)->tcp->sysctl_tcp_slow_start_after_idle && !icsk->icsk_ca_ops->cong_control) {
-		uint64_t idle = sock_net(sk)->now_ns - tp->lsndtime_ns;
-		if (idle > (uint64_t)icsk->icsk_rto_us * NSEC_PER_USEC && tp->lsndtime_ns)
-			tcp_cwnd_restart(sk, idle);
-	}
+	if (skb == tcp_send_head(sk))
+		tcp_chrono_start(sk, TCP_CHRONO_BUSY);
+	tcp_slow_start_after_idle_check(sk);
 	tcp_trace(sk, TP_skb_entail, tcb->seq, tcb->seq, 0);
 }
 
@@ -139,8 +137,10 @@ static enum add_result account(struct send_call *c, struct sk_buff *skb, unsigne
 
 	if (!c->copied)
 		tcb->tcp_flags &= (uint8_t)~TCPHDR_PSH;
-	sock_net(c->sk)->copied.user_to_skb += PROVE_BREAKS("M") ? 2 * got : got;
-	tcp_trace(c->sk, TP_skb_copy_to_page_nocache, tp->write_seq, tp->write_seq + got, got);
+	if (likely(!c->zc || !c->sk->sk_gso_type)) {
+		sock_net(c->sk)->copied.user_to_skb += PROVE_BREAKS("M") ? 2 * got : got;
+		tcp_trace(c->sk, TP_skb_copy_to_page_nocache, tp->write_seq, tp->write_seq + got, got);
+	}
 	tp->write_seq += got;
 	tcb->end_seq += got;
 	tcb->tcp_gso_segs = 0; /* to be counted anew */
@@ -194,12 +194,47 @@ static enum add_result skb_copy_to_page_nocache(struct send_call *c, struct sk_b
 	return account(c, skb, copy, got);
 }
 
+/* MSG_ZEROCOPY: the user's memory itself, one piece of it, becomes a frag. */
+static enum add_result skb_add_user_memory(struct send_call *c, struct sk_buff *skb, unsigned copy)
+{
+	struct iov_iter *it = &c->msg->iter;
+	struct skb_shared_info *si = skb_shinfo(skb);
+	uint8_t *from;
+	size_t piece;
+
+	while (it->iov->iov_len == it->iov_offset) { /* count says that more follows */
+		it->iov++;
+		it->nr_segs--;
+		it->iov_offset = 0;
+	}
+	from = (uint8_t *)it->iov->iov_base + it->iov_offset;
+	piece = it->iov->iov_len - it->iov_offset;
+	bool merge = skb_can_coalesce(skb, from, c->zc);
+	if (!merge && si->nr_frags >= MAX_SKB_FRAGS)
+		return SKB_FULL;
+	copy = wmem_schedule(c->sk, (unsigned)MIN(piece, (size_t)copy));
+	if (!copy)
+		return NO_ROOM;
+	if (merge) {
+		si->frags[si->nr_frags - 1].len += copy;
+		skb->len += copy;
+		skb->data_len += copy;
+	} else {
+		frag_owner_get(c->zc);
+		skb_add_frag(skb, from, copy, c->zc);
+	}
+	iov_iter_advance(it, copy);
+	skb->truesize += copy;
+	sk_wmem_charge(c->sk, (int)copy);
+	return account(c, skb, copy, copy);
+}
+
 /* Bytes of linear room for a new skb: everything without scatter-gather, and messages that fit the head. */
 static unsigned linear_size(const struct send_call *c)
 {
 	if (!c->sk->sk_gso_type)
 		return (unsigned)c->size_goal;
-	if (c->msg->iter.count <= LINEAR_MESSAGE_MAX && !(c->flags & MSG_MORE))
+	if (c->msg->iter.count <= LINEAR_MESSAGE_MAX && !(c->flags & MSG_MORE) && !c->zc)
 		return (unsigned)MIN(c->msg->iter.count, (size_t)c->size_goal);
 	return 0;
 }
@@ -234,6 +269,8 @@ static enum add_result add_bytes(struct send_call *c, struct sk_buff **res)
 	}
 	*res = skb;
 	copy = (unsigned)MIN(left, (size_t)c->size_goal - skb->len);
+	if (unlikely(c->zc && c->sk->sk_gso_type))
+		return skb_add_user_memory(c, skb, copy);
 	if (skb_tailroom(skb) && (skb_headlen(skb) || linear_size(c)))
 		return skb_add_data_nocache(c, skb, MIN(copy, skb_tailroom(skb)));
 	if (likely(c->sk->sk_gso_type))
@@ -310,9 +347,50 @@ static int send_loop(struct send_call *c)
 	return 0;
 }
 
+/* The connection is there, or is waited for; 0 or -errno. */
+static int wait_until_open(struct send_call *c)
+{
+	struct sock *sk = c->sk;
+	int err;
+
+	if (unlikely(!(TCPF(sk->sk_state) & (TCPF(TCP_ESTABLISHED) | TCPF(TCP_CLOSE_WAIT)))) && !tcp_passive_fastopen(sk)) {
+		err = tcp_wait_connect(sk, &c->timeo_ns);
+		if (err)
+			return err;
+	}
+	return unlikely(sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN)) ? -EPIPE : 0;
+}
+
+/* What the call asks for beside its bytes; 0, -EINVAL, -ENOBUFS. */
+static int begin_extras(struct send_call *c)
+{
+	struct sock *sk = c->sk;
+	int err = 0;
+
+	if (unlikely(c->msg->controllen))
+		err = tcp_parse_send_cmsg(sk, c->msg, &c->tsflags);
+	else if (unlikely(sk->sk_ext))
+		c->tsflags = sk->sk_ext->tsflags;
+	if (err || likely(!(c->flags & MSG_ZEROCOPY)) || !sock_flag(sk, SOCK_F_ZEROCOPY) || !c->msg->iter.count)
+		return err;
+	c->zc = tcp_zerocopy_start(sk);
+	return c->zc ? 0 : -ENOBUFS;
+}
+
+/* The notification is due once nobody holds the bytes; at once where they were copied. */
+static void end_extras(struct send_call *c)
+{
+	if (likely(!c->zc))
+		return;
+	if (c->msg->iter.type != ITER_IOVEC || !c->sk->sk_gso_type)
+		c->zc->copied = true;
+	tcp_zerocopy_end(c->zc, c->copied);
+}
+
 /*
- * Bytes queued, at least one unless nothing was asked for; or -EPIPE (never SIGPIPE), -EAGAIN, -EINTR, -EFAULT, the connection's error, -EINVAL
- * for a control message that no socket has.  A fill iterator's own error is its owner's to remember: 0 then.
+ * Bytes queued, at least one unless nothing was asked for; or -EPIPE (never SIGPIPE), -EAGAIN, -EINTR, -EFAULT, -ENOBUFS (MSG_ZEROCOPY: too many
+ * calls are in flight), the connection's error, -EINVAL for a control message that no socket has.  A fill iterator's own error is its owner's to
+ * remember: 0 then.
  */
 ssize_t tcp_sendmsg(struct sock *sk, struct msghdr_k *msg)
 {
@@ -320,29 +398,24 @@ ssize_t tcp_sendmsg(struct sock *sk, struct msghdr_k *msg)
 	int err;
 
 	tcp_trace(sk, TP_tcp_sendmsg, tcp_sk(sk)->write_seq, tcp_sk(sk)->write_seq + (uint32_t)msg->iter.count, (uint32_t)msg->iter.count);
-	if (unlikely(c.flags & MSG_FASTOPEN))
-		return -EOPNOTSUPP;
 	c.timeo_ns = sock_sndtimeo(sk, c.flags & MSG_DONTWAIT);
-	if (unlikely(!(TCPF(sk->sk_state) & (TCPF(TCP_ESTABLISHED) | TCPF(TCP_CLOSE_WAIT))))) {
-		err = tcp_wait_connect(sk, &c.timeo_ns);
-		if (err)
-			return tcp_stream_error(sk, err);
+	err = begin_extras(&c);
+	if (unlikely(err))
+		return err;
+	err = wait_until_open(&c);
+	if (likely(!err)) {
+		tcp_rate_check_app_limited(sk);
+		c.mss_now = tcp_send_mss(sk, &c.size_goal, c.flags);
+		err = send_loop(&c);
+		remove_empty_skb(sk);
 	}
-	if (unlikely(sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN)))
-		return tcp_stream_error(sk, -EPIPE);
-	if (unlikely(msg->controllen)) {
-		struct ipcm_cookie ipc; /* segments are not datagrams: the messages are checked, and that is all */
-
-		err = ip_cmsg_send(sk, msg->control, msg->controllen, &ipc);
-		if (err)
-			return tcp_stream_error(sk, err);
-	}
-	c.mss_now = tcp_send_mss(sk, &c.size_goal, c.flags);
-	err = send_loop(&c);
-	remove_empty_skb(sk);
 	if (c.copied) {
+		if (unlikely(c.tsflags))
+			tcp_tx_timestamp(sk, c.tsflags);
 		tcp_push(sk, c.flags, c.mss_now, tcp_sk(sk)->nonagle, c.size_goal);
-		return (ssize_t)c.copied;
 	}
+	end_extras(&c);
+	if (c.copied)
+		return (ssize_t)c.copied;
 	return err ? tcp_stream_error(sk, err) : 0;
 }

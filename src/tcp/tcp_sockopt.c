@@ -2,9 +2,11 @@
 /*
  * tcp_sockopt.c - the options of level IPPROTO_TCP: what they accept and what they answer is Linux's, errno for errno.
  *
- * Options that few sockets set live in sk_ext.  What this TCP does not have (MD5, Fast Open, repair, upper-layer protocols) answers as a Linux without
+ * Options that few sockets set live in sk_ext.  What this TCP does not have (repair, upper-layer protocols) answers as a Linux without
  * it does.  Other levels are handed to the address family (icsk_af_ops).
  */
+#include "tcp/tcp_fastopen.h"
+#include "tcp/tcp_md5.h"
 #include "tcp/tcp_user.h"
 #include <string.h>
 
@@ -201,6 +203,26 @@ static int set_congestion(struct sock *sk, const void *val, socklen_t len)
 
 static int set_flag_0_1(int val) { return val < 0 || val > 1 ? -EINVAL : 0; }
 
+static int set_fastopen_connect(struct sock *sk, int val)
+{
+	if (set_flag_0_1(val))
+		return -EINVAL;
+	if (!(sock_net(sk)->tcp->sysctl_tcp_fastopen & TFO_CLIENT_ENABLE))
+		return -EOPNOTSUPP;
+	if (sk->sk_state != TCP_CLOSE)
+		return -EINVAL;
+	tcp_sk(sk)->fastopen_connect = val & 1;
+	return 0;
+}
+
+static int set_fastopen_no_cookie(struct sock *sk, int val)
+{
+	if (set_flag_0_1(val) || !(TCPF(sk->sk_state) & (TCPF(TCP_CLOSE) | TCPF(TCP_LISTEN))))
+		return -EINVAL;
+	tcp_sk(sk)->fastopen_no_cookie = val & 1;
+	return 0;
+}
+
 static int set_int_option(struct sock *sk, int name, int val)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -244,6 +266,17 @@ static int set_int_option(struct sock *sk, int name, int val)
 			return -EINVAL;
 		tp->recvmsg_inq = val & 1;
 		return 0;
+	case XMIT_TCP_FASTOPEN:
+		return tcp_fastopen_set_qlen(sk, val);
+	case XMIT_TCP_FASTOPEN_CONNECT:
+		return set_fastopen_connect(sk, val);
+	case XMIT_TCP_FASTOPEN_NO_COOKIE:
+		return set_fastopen_no_cookie(sk, val);
+	case XMIT_TCP_SAVE_SYN:
+		if (val < 0 || val > 2)
+			return -EINVAL;
+		tp->save_syn = val & 3;
+		return 0;
 	case XMIT_TCP_TIMESTAMP: /* only a socket under repair may set its clock */
 	case OPT_REPAIR:
 	case OPT_REPAIR_QUEUE:
@@ -266,8 +299,10 @@ int tcp_setsockopt(struct sock *sk, int level, int name, const void *val, sockle
 		return set_congestion(sk, val, len);
 	if (name == OPT_ULP)
 		return len < 1 ? -EINVAL : -ENOENT;
-	if (name == XMIT_TCP_MD5SIG || name == XMIT_TCP_FASTOPEN || name == XMIT_TCP_FASTOPEN_CONNECT)
-		return -ENOPROTOOPT;
+	if (name == XMIT_TCP_FASTOPEN_KEY)
+		return tcp_fastopen_set_key(sk, val, len);
+	if (name == XMIT_TCP_MD5SIG || name == XMIT_TCP_MD5SIG_EXT)
+		return tcp_md5_setsockopt(sk, val, len, name == XMIT_TCP_MD5SIG_EXT);
 	if (len < sizeof(n))
 		return -EINVAL;
 	memcpy(&n, val, sizeof(n));
@@ -329,6 +364,14 @@ static int get_int_option(struct sock *sk, int name, int *err)
 		return ext ? (int)ext->tcp_notsent_lowat : 0;
 	case XMIT_TCP_INQ:
 		return tp->recvmsg_inq;
+	case XMIT_TCP_FASTOPEN:
+		return tp->ext ? (int)tp->ext->fastopen_max_qlen : 0;
+	case XMIT_TCP_FASTOPEN_CONNECT:
+		return tp->fastopen_connect;
+	case XMIT_TCP_FASTOPEN_NO_COOKIE:
+		return tp->fastopen_no_cookie;
+	case XMIT_TCP_SAVE_SYN:
+		return tp->save_syn;
 	case XMIT_TCP_TIMESTAMP:
 		return (int)((uint32_t)(sock_net(sk)->now_ns / NSEC_PER_MSEC) + tp->tsoffset);
 	case OPT_REPAIR:
@@ -364,11 +407,11 @@ static int get_info(struct sock *sk, void *val, socklen_t *len)
 static int get_cc_info(struct sock *sk, void *val, socklen_t *len)
 {
 	const struct tcp_congestion_ops *ca = inet_csk(sk)->icsk_ca_ops;
-	uint8_t info[32] = {0};
+	uint8_t info[TCP_CC_INFO_MAX] = {0};
 	size_t n = 0;
 	int attr;
 
-	if (ca->get_info && tcp_act(sk))
+	if (ca->get_info && inet_csk(sk)->icsk_ca_initialized && tcp_act(sk))
 		n = ca->get_info(sk, ~UINT32_C(0), &attr, info);
 	return copy_out(val, len, info, MIN(n, sizeof(info)));
 }
@@ -388,6 +431,10 @@ int tcp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *l
 		return get_cc_info(sk, val, len);
 	case XMIT_TCP_CONGESTION:
 		return copy_out(val, len, inet_csk(sk)->icsk_ca_ops->name, sizeof(inet_csk(sk)->icsk_ca_ops->name));
+	case XMIT_TCP_FASTOPEN_KEY:
+		return tcp_fastopen_get_key(sk, val, len);
+	case XMIT_TCP_SAVED_SYN:
+		return tcp_get_saved_syn(sk, val, len);
 	case OPT_ULP:
 		*len = 0;
 		return 0;

@@ -13,6 +13,7 @@
  * Called by tcp_v4_do_rcv() and tcp_child_process(); the checks every segment passes first are tcp_validate_incoming()'s.
  */
 #include "tcp/tcp_conn.h"
+#include "tcp/tcp_fastopen.h"
 
 /* --- events ---------------------------------------------------------------------------------------------------------- */
 
@@ -29,7 +30,7 @@ void tcp_reset(struct sock *sk, struct sk_buff *skb)
 	case TCP_CLOSE:
 		return;
 	default:
-		sk->sk_err = ECONNRESET;
+		sk->sk_err = PROVE_BREAKS("MUST-12") || (PROVE_BREAKS("MUST-11") && sk->sk_state == TCP_SYN_RECV) ? 0 : ECONNRESET;
 	}
 	tcp_write_queue_purge(sk);
 	tcp_done(sk);
@@ -76,6 +77,12 @@ uint64_t tcp_fin_time_ns(const struct sock *sk)
 	return MAX(timeout, least);
 }
 
+/* The echoed timestamp is that of the first SYN or SYN-ACK: nothing was lost, the answer was late (RFC 3522's way). */
+static bool first_syn_answered(const struct tcp_sock *tp)
+{
+	return tp->rx_opt.saw_tstamp && tp->rx_opt.rcv_tsecr && tp->rx_opt.rcv_tsecr == (uint32_t)(tp->lsndtime_ns / NSEC_PER_MSEC);
+}
+
 /* The first congestion window, RFC 6928; RFC 6298 5.7 and RFC 5681 3.1 where the SYN or SYN-ACK had to be sent again. */
 static void init_cwnd_and_rto(struct sock *sk)
 {
@@ -86,17 +93,18 @@ static void init_cwnd_and_rto(struct sock *sk)
 		tp->rttvar_us = tp->mdev_us = tp->mdev_max_us = TCP_TIMEOUT_FALLBACK_US;
 		inet_csk(sk)->icsk_rto_us = TCP_TIMEOUT_FALLBACK_US;
 	}
-	if (dst && dst_metric(dst, RTAX_SSTHRESH))
-		tp->snd_ssthresh = dst_metric(dst, RTAX_SSTHRESH);
+	/* What timeouts of the SYN made of it says nothing. */
+	tp->snd_ssthresh = dst && dst_metric(dst, RTAX_SSTHRESH) ? dst_metric(dst, RTAX_SSTHRESH) : (uint32_t)TCP_INFINITE_SSTHRESH;
 	if (dst && dst_metric(dst, RTAX_REORDERING))
 		tp->reordering = dst_metric(dst, RTAX_REORDERING);
-	tp->snd_cwnd = tp->total_retrans > 1 ? 1 : tcp_init_cwnd(tp, dst);
+	tp->snd_cwnd = tp->total_retrans > 1 && !first_syn_answered(tp) ? 1 : tcp_init_cwnd(tp, dst);
 	tp->snd_cwnd_stamp_ns = sk->sk_net->now_ns;
 }
 
 void tcp_init_transfer(struct sock *sk, struct sk_buff *skb)
 {
 	(void)skb;
+	tcp_mtup_init(sk); /* the MSS follows with the first probe or change of the path (tests/pkt/pmtu/probing-begins.pkt) */
 	inet_csk(sk)->icsk_af_ops->rebuild_header(sk);
 	init_cwnd_and_rto(sk);
 	tcp_init_congestion_control(sk);
@@ -136,8 +144,12 @@ static void syn_recv_acked(struct sock *sk, struct sk_buff *skb, const struct tc
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	tp->delivered++; /* our SYN */
-	tcp_init_transfer(sk, skb);
-	tp->copied_seq = tp->rcv_nxt;
+	if (tp->tfo_rsk) {
+		tcp_rcv_synrecv_state_fastopen(sk);
+	} else {
+		tcp_init_transfer(sk, skb);
+		tp->copied_seq = tp->rcv_nxt;
+	}
 	tcp_set_state(sk, TCP_ESTABLISHED);
 	inet_csk(sk)->icsk_af_ops->sk_rx_dst_set(sk, skb);
 	sk_state_change(sk);
@@ -148,7 +160,8 @@ static void syn_recv_acked(struct sock *sk, struct sk_buff *skb, const struct tc
 	tp->snd_wl1 = TCP_SKB_CB(skb)->seq;
 	if (tp->rx_opt.tstamp_ok)
 		tp->advmss -= TCPOLEN_TSTAMP_ALIGNED;
-	tcp_update_pacing_rate(sk);
+	if (!inet_csk(sk)->icsk_ca_ops->cong_control)
+		tcp_update_pacing_rate(sk);
 	tp->lsndtime_ns = sk->sk_net->now_ns; /* no restart after idle for the first data */
 	tcp_initialize_rcv_mss(sk);
 	tcp_fast_path_on(tp);
@@ -164,6 +177,8 @@ static enum close_step fin_wait1_acked(struct sock *sk, const struct sk_buff *sk
 	struct tcp_sock *tp = tcp_sk(sk);
 	uint64_t tmo;
 
+	if (tp->tfo_rsk)
+		tcp_rcv_synrecv_state_fastopen(sk);
 	if (tp->snd_una != tp->write_seq)
 		return STEP_ON;
 	tcp_set_state(sk, TCP_FIN_WAIT2);
@@ -254,6 +269,7 @@ static bool take_text(struct sock *sk, struct sk_buff *skb, bool *reset)
 /* The states beyond SYN_SENT: RFC 9293 3.10.7.4 from its first to its last check. */
 static enum skb_drop_reason synchronised_process(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th)
 {
+	enum skb_drop_reason reason = SKB_DROP_REASON_NOT_SPECIFIED;
 	struct tcp_sock *tp = tcp_sk(sk);
 	bool reset, queued;
 	int acked;
@@ -261,6 +277,10 @@ static enum skb_drop_reason synchronised_process(struct sock *sk, struct sk_buff
 	tp->rx_opt.saw_tstamp = 0;
 	if (!(th->flags & (TCPHDR_ACK | TCPHDR_RST | TCPHDR_SYN))) {
 		skb_drop(skb, SKB_DROP_REASON_TCP_FLAGS);
+		return SKB_CONSUMED;
+	}
+	if (tp->tfo_rsk && !tcp_check_req(sk, skb, tp->ext->fastopen_rsk, true, &reason)) {
+		skb_drop(skb, reason);
 		return SKB_CONSUMED;
 	}
 	if (!tcp_validate_incoming(sk, skb, th, 0))

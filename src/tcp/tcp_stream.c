@@ -20,6 +20,12 @@ static void moderate_sndbuf(struct sock *sk)
 	sk->sk_sndbuf = MAX(half, (int32_t)SOCK_MIN_SNDBUF_BYTES);
 }
 
+/*
+ * What an skb of the stream is charged beside its payload: as on Linux (SK_MEMINFO_WMEM_QUEUED there), not what it takes here, so that
+ * SO_SNDBUF and tcp_wmem hold as much and wake writers at the same acknowledgment.
+ */
+enum { STREAM_SKB_BYTES = 832, SKB_STRUCT_BYTES = 256 };
+
 struct sk_buff *tcp_stream_alloc_skb(struct sock *sk, unsigned size, enum mem_prio prio, bool force)
 {
 	unsigned flags = SKB_ALLOC_FCLONE | (prio == MEM_RESERVE ? (unsigned)SKB_ALLOC_RESERVE : 0);
@@ -29,6 +35,7 @@ struct sk_buff *tcp_stream_alloc_skb(struct sock *sk, unsigned size, enum mem_pr
 		moderate_sndbuf(sk);
 		return NULL;
 	}
+	skb->truesize = STREAM_SKB_BYTES + size;
 	if (force) {
 		sk_forced_mem_schedule(sk, skb->truesize);
 	} else if (unlikely(!sk_wmem_schedule(sk, skb->truesize))) {
@@ -59,10 +66,6 @@ void tcp_write_queue_purge(struct sock *sk)
 		tcp_rtx_queue_unlink(skb, sk);
 		tcp_free_skb(sk, skb);
 	}
-	if (tp->active) {
-		tp->active->highest_sack = NULL;
-		tp->active->retransmit_skb_hint = NULL;
-	}
 	tp->packets_out = 0;
 	inet_csk(sk)->icsk_backoff = 0;
 	sk_mem_reclaim(sk);
@@ -89,7 +92,9 @@ int tcp_wait_connect(struct sock *sk, uint64_t *timeo_ns)
 			return -EPIPE;
 		if (!*timeo_ns)
 			return -EAGAIN;
+		tcp_sk(sk)->write_pending = 1;
 		err = sk_wait(sk, timeo_ns, connect_settled, NULL);
+		tcp_sk(sk)->write_pending = 0;
 		if (err)
 			return err;
 	}
@@ -101,9 +106,17 @@ static bool send_is_over(struct sock *sk, void *arg)
 	return sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN);
 }
 
+/* A writer that waits goes on when it was woken (sk_stream_write_space: a third is free), not at the first byte of room. */
 static bool send_may_go_on(struct sock *sk, void *arg)
 {
-	return send_is_over(sk, arg) || (sk_stream_memory_free(sk) && tcp_stream_memory_free(sk));
+	if (send_is_over(sk, arg))
+		return true;
+	if (sock_flag(sk, SOCK_F_NOSPACE))
+		return false;
+	if (sk_stream_memory_free(sk) && tcp_stream_memory_free(sk))
+		return true;
+	sock_set_flag(sk, SOCK_F_NOSPACE); /* another writer was quicker */
+	return false;
 }
 
 /* There is room in the buffer, yet no memory: look again a little later.  0 means: try once more. */
@@ -152,7 +165,7 @@ bool tcp_stream_memory_free(const struct sock *sk)
 	uint32_t lowat = sk->sk_ext ? sk->sk_ext->tcp_notsent_lowat : 0;
 
 	if (!lowat)
-		lowat = (uint32_t)sock_net(sk)->tcp->sysctl_tcp_notsent_lowat;
+		lowat = sock_net(sk)->tcp->sysctl_tcp_notsent_lowat;
 	return tp->write_seq - tp->snd_nxt < lowat;
 }
 
@@ -177,7 +190,7 @@ void tcp_sndbuf_expand(struct sock *sk)
 	const struct tcp_sock *tp = tcp_sk(sk);
 	const struct tcp_congestion_ops *ca = inet_csk(sk)->icsk_ca_ops;
 	uint32_t mss = MAX(tp->rx_opt.mss_clamp, tp->mss_cache);
-	uint32_t per_mss = roundup_pow_of_two(mss + MAX_TCP_HEADER + (uint32_t)sizeof(struct skb_shared_info)) + (uint32_t)sizeof(struct sk_buff);
+	uint32_t per_mss = roundup_pow_of_two(mss + MAX_TCP_HEADER + (uint32_t)sizeof(struct skb_shared_info)) + SKB_STRUCT_BYTES;
 	uint32_t segs = MAX(tp->snd_cwnd, (uint32_t)TCP_INIT_CWND);
 	uint64_t bytes;
 
@@ -210,4 +223,6 @@ void tcp_check_space(struct sock *sk)
 	}
 	if (tcp_stream_memory_free(sk))
 		sk_stream_write_space(sk);
+	if (!sock_flag(sk, SOCK_F_NOSPACE))
+		tcp_chrono_stop(sk, TCP_CHRONO_SNDBUF_LIMITED);
 }

@@ -6,6 +6,8 @@
  * Called by tcp_rcv_state_process().  What was read of a refused segment's options is undone.
  */
 #include "tcp/tcp_conn.h"
+#include "tcp/tcp_fastopen.h"
+#include "tcp/tcp_md5.h"
 
 void tcp_finish_connect(struct sock *sk, struct sk_buff *skb)
 {
@@ -16,6 +18,8 @@ void tcp_finish_connect(struct sock *sk, struct sk_buff *skb)
 	if (skb)
 		inet_csk(sk)->icsk_af_ops->sk_rx_dst_set(sk, skb);
 	tcp_init_transfer(sk, skb);
+	if (!inet_csk(sk)->icsk_ca_ops->cong_control)
+		tcp_update_pacing_rate(sk);
 	tp->lsndtime_ns = sk->sk_net->now_ns; /* no restart after idle for the first data */
 	if (sock_flag(sk, SOCK_F_KEEPOPEN))
 		inet_csk_reset_keepalive_timer(sk, keepalive_time_when_ns(tp));
@@ -38,6 +42,8 @@ static void adopt_options(struct sock *sk)
 	}
 	opt->tstamp_ok = opt->saw_tstamp;
 	tp->tcp_header_len = sizeof(struct tcphdr);
+	if (unlikely(tcp_md5_key_of(sk)))
+		tp->tcp_header_len += TCPOLEN_MD5SIG_ALIGNED;
 	if (opt->saw_tstamp) {
 		tp->tcp_header_len += TCPOLEN_TSTAMP_ALIGNED;
 		tp->advmss -= TCPOLEN_TSTAMP_ALIGNED;
@@ -59,18 +65,14 @@ static void size_segments(struct sock *sk)
 	tcp_initialize_rcv_mss(sk);
 }
 
-/* A timestamp echo must be of one of our SYNs: sent between the first and now. */
-static bool echo_is_ours(const struct sock *sk)
+/* A timestamp echo must be of one of our SYNs: sent between the first (connect_init()) and now. */
+static bool echo_is_ours(const struct tcp_sock *tp)
 {
-	const struct tcp_sock *tp = tcp_sk(sk);
 	const struct tcp_options_received *opt = &tp->rx_opt;
-	const struct sk_buff *syn = tcp_rtx_queue_head(sk);
+	uint32_t first = (uint32_t)(tp->lsndtime_ns / NSEC_PER_MSEC);
 
-	if (!opt->saw_tstamp || !opt->rcv_tsecr || !syn)
+	if (!opt->saw_tstamp || !opt->rcv_tsecr)
 		return true;
-	uint32_t first = tp->active ? tp->active->retrans_stamp_ms : 0;
-	if (!first) /* sent once */
-		first = (uint32_t)(syn->skb_mstamp_ns / NSEC_PER_MSEC);
 	return seq_between(opt->rcv_tsecr, first, tcp_time_stamp_ms(tp));
 }
 
@@ -78,6 +80,8 @@ static bool echo_is_ours(const struct sock *sk)
 static void synack_accepted(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
+	struct tcp_fastopen_cookie cookie;
+	bool resent;
 
 	tcp_ecn_rcv_synack(tp, th);
 	tp->snd_wl1 = TCP_SKB_CB(skb)->seq;
@@ -88,10 +92,15 @@ static void synack_accepted(struct sock *sk, struct sk_buff *skb, const struct t
 	adopt_options(sk);
 	size_segments(sk);
 	tcp_finish_connect(sk, skb);
+	tp->copied_seq = tp->rcv_nxt;
+	tcp_parse_fastopen(skb, &cookie);
+	resent = (tp->syn_fastopen || tp->syn_data) && tcp_rcv_fastopen_synack(sk, skb, &cookie);
 	if (!sock_flag(sk, SOCK_F_DEAD))
 		sk_state_change(sk);
 
-	if (tp->defer_accept || inet_csk_in_pingpong_mode(sk)) {
+	if (resent) {
+		/* What was sent again carries the ACK. */
+	} else if (tp->write_pending || tp->defer_accept || inet_csk_in_pingpong_mode(sk)) {
 		/* The data that is about to come carries the ACK. */
 		inet_csk_schedule_ack(sk);
 		tcp_enter_quickack_mode(sk, TCP_MAX_QUICKACKS);
@@ -115,6 +124,7 @@ static void simultaneous_open(struct sock *sk, struct sk_buff *skb, const struct
 	tp->snd_wnd = be16_to_cpu(th->window); /* never scaled in a SYN */
 	tp->max_window = tp->snd_wnd;
 	tcp_ecn_rcv_syn(tp, th);
+	tcp_mtup_init(sk);
 	size_segments(sk);
 	tcp_send_synack(sk);
 	skb_consume(skb);
@@ -148,7 +158,7 @@ enum skb_drop_reason tcp_rcv_synsent_state_process(struct sock *sk, struct sk_bu
 				inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, TCP_TIMEOUT_MIN_US);
 			return refuse(sk, NULL, saved_clamp, SKB_DROP_REASON_TCP_INVALID_ACK_SEQUENCE);
 		}
-		if (!echo_is_ours(sk)) {
+		if (!echo_is_ours(tp)) {
 			NET_INC_STATS(sk->sk_net, PAWSActive);
 			return refuse(sk, NULL, saved_clamp, SKB_DROP_REASON_TCP_RFC7323_TSECR);
 		}
@@ -166,7 +176,7 @@ enum skb_drop_reason tcp_rcv_synsent_state_process(struct sock *sk, struct sk_bu
 		return refuse(sk, skb, saved_clamp, SKB_DROP_REASON_TCP_RESET);
 	if (tp->rx_opt.ts_recent_stamp_s && tp->rx_opt.saw_tstamp && ts_is_old(&tp->rx_opt, net_tcp_now_s(sk->sk_net), 0))
 		return refuse(sk, skb, saved_clamp, SKB_DROP_REASON_TCP_RFC7323_PAWS);
-	if (!(th->flags & TCPHDR_SYN))
+	if (!(th->flags & TCPHDR_SYN) || PROVE_BREAKS("MUST-10"))
 		return refuse(sk, skb, saved_clamp, SKB_DROP_REASON_TCP_FLAGS);
 	simultaneous_open(sk, skb, th);
 	return SKB_CONSUMED;

@@ -8,6 +8,7 @@
  * fills, to 1/128, so that a hundred bulk connections fit.
  */
 #include "core/mem.h"
+#include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_user.h"
 #include <stdio.h>
 
@@ -41,9 +42,10 @@ static void fixed_defaults(struct netns_tcp *ns)
 	ns->sysctl_tcp_ecn = 2;
 	ns->sysctl_tcp_ecn_fallback = 1;
 	ns->sysctl_tcp_syn_retries = TCP_SYN_RETRIES;
+	ns->sysctl_tcp_syn_linear_timeouts = 4;
 	ns->sysctl_tcp_synack_retries = TCP_SYNACK_RETRIES;
 	ns->sysctl_tcp_retries1 = TCP_RETR1;
-	ns->sysctl_tcp_retries2 = TCP_RETR2;
+	ns->sysctl_tcp_retries2 = PROVE_BREAKS("SHLD-11") ? 5 : TCP_RETR2;
 	ns->sysctl_tcp_syncookies = 1;
 	ns->sysctl_somaxconn = 4096;
 	ns->sysctl_tcp_keepalive_time = 7200;
@@ -59,13 +61,16 @@ static void fixed_defaults(struct netns_tcp *ns)
 	ns->sysctl_tcp_slow_start_after_idle = ns->sysctl_tcp_moderate_rcvbuf = ns->sysctl_tcp_adv_win_scale = 1;
 	ns->sysctl_tcp_app_win = 31;
 	ns->sysctl_tcp_autocorking = 1;
-	ns->sysctl_tcp_limit_output_bytes = 1048576;
+	ns->sysctl_tcp_limit_output_bytes = 4194304;
 	ns->sysctl_tcp_challenge_ack_limit = INT32_MAX;
 	ns->sysctl_tcp_invalid_ratelimit = 500;
 	ns->sysctl_tcp_min_tso_segs = 2;
 	ns->sysctl_tcp_tso_win_divisor = 3;
+	ns->sysctl_tcp_tso_rtt_log = 9;
 	ns->sysctl_tcp_base_mss = TCP_BASE_MSS;
-	ns->sysctl_tcp_min_snd_mss = TCP_MIN_SNDMSS;
+	ns->sysctl_tcp_min_snd_mss = ns->sysctl_tcp_mtu_probe_floor = TCP_MIN_SNDMSS;
+	ns->sysctl_tcp_probe_threshold = 8;
+	ns->sysctl_tcp_probe_interval = 600;
 	ns->sysctl_tcp_retrans_collapse = 1;
 	ns->sysctl_tcp_fastopen = 1;
 	ns->sysctl_tcp_pacing_ss_ratio = 200;
@@ -73,7 +78,10 @@ static void fixed_defaults(struct netns_tcp *ns)
 	ns->sysctl_tcp_min_rtt_wlen = 300;
 	ns->sysctl_tcp_rto_min_us = TCP_RTO_MIN_US;
 	ns->sysctl_tcp_comp_sack_nr = 44;
-	ns->sysctl_tcp_notsent_lowat = -1;
+	ns->sysctl_tcp_comp_sack_delay_ns = NSEC_PER_MSEC;
+	ns->sysctl_tcp_comp_sack_slack_ns = 100 * NSEC_PER_USEC;
+	ns->sysctl_tcp_pingpong_thresh = 1;
+	ns->sysctl_tcp_notsent_lowat = UINT32_MAX;
 	memcpy(ns->sysctl_tcp_congestion_control, "cubic", sizeof("cubic"));
 }
 
@@ -83,14 +91,25 @@ static int known_congestion_control(struct net *net, const struct sysctl_entry *
 {
 	(void)e;
 	(void)text;
-	return tcp_ca_find(net->tcp->sysctl_tcp_congestion_control) ? 0 : -ENOENT;
+	return tcp_ca_find(net, net->tcp->sysctl_tcp_congestion_control) ? 0 : -ENOENT;
 }
 
 static int show_available(struct net *net, const struct sysctl_entry *e, char *buf, size_t n)
 {
-	(void)net;
 	(void)e;
-	return snprintf(buf, n, "%s %s", tcp_reno.name, tcp_cubic.name);
+	return tcp_ca_names(net, false, buf, n);
+}
+
+static int show_allowed(struct net *net, const struct sysctl_entry *e, char *buf, size_t n)
+{
+	(void)e;
+	return tcp_ca_names(net, true, buf, n);
+}
+
+static int set_allowed(struct net *net, const struct sysctl_entry *e, const char *text)
+{
+	(void)e;
+	return tcp_set_allowed_congestion_control(net, text);
 }
 
 #define STATE(member) offsetof(struct netns_tcp, member)
@@ -106,6 +125,7 @@ static const struct sysctl_entry tcp_table[] = {
 	{.name = "net.ipv4.tcp_congestion_control", .type = SYSCTL_STRING, .offset = STATE(sysctl_tcp_congestion_control), .count = 16,
 	 .changed = known_congestion_control},
 	{.name = "net.ipv4.tcp_available_congestion_control", .type = SYSCTL_CUSTOM, .show = show_available},
+	{.name = "net.ipv4.tcp_allowed_congestion_control", .type = SYSCTL_CUSTOM, .show = show_allowed, .changed = set_allowed},
 	ONE(tcp_sack, 0, 255),
 	ONE(tcp_dsack, 0, 255),
 	ONE(tcp_timestamps, 0, 255),
@@ -113,6 +133,7 @@ static const struct sysctl_entry tcp_table[] = {
 	ONE(tcp_ecn, 0, 2),
 	SWITCH(tcp_ecn_fallback),
 	ONE(tcp_syn_retries, 1, MAX_TCP_SYNCNT),
+	ONE(tcp_syn_linear_timeouts, 0, MAX_TCP_SYNCNT),
 	ONE(tcp_synack_retries, 0, 255),
 	ONE(tcp_retries1, 0, 255),
 	ONE(tcp_retries2, 0, 255),
@@ -146,19 +167,28 @@ static const struct sysctl_entry tcp_table[] = {
 	ONE(tcp_invalid_ratelimit, 0, INT32_MAX),
 	ONE(tcp_min_tso_segs, 1, 255),
 	ONE(tcp_tso_win_divisor, 0, 255),
+	ONE(tcp_tso_rtt_log, 0, 255),
 	ONE(tcp_mtu_probing, 0, 255),
 	ONE(tcp_base_mss, 48, 65535),
 	ONE(tcp_min_snd_mss, TCP_MIN_SNDMSS, 65535),
+	ONE(tcp_mtu_probe_floor, TCP_MIN_SNDMSS, 65535),
+	NUMBER(tcp_probe_threshold),
+	ONE(tcp_probe_interval, 0, INT32_MAX),
 	ONE(tcp_workaround_signed_windows, 0, 255),
 	ONE(tcp_retrans_collapse, 0, 255),
 	NUMBER(tcp_fastopen),
+	ONE(tcp_fastopen_blackhole_timeout_sec, 0, INT32_MAX),
+	{.name = "net.ipv4.tcp_fastopen_key", .type = SYSCTL_CUSTOM, .show = tcp_fastopen_sysctl_key_show, .changed = tcp_fastopen_sysctl_key_set},
 	ONE(tcp_pacing_ss_ratio, 0, 1000),
 	ONE(tcp_pacing_ca_ratio, 0, 1000),
 	ONE(tcp_min_rtt_wlen, 0, 86400),
 	ONE(tcp_rto_min_us, 1, INT32_MAX),
 	SWITCH(tcp_shrink_window),
 	ONE(tcp_comp_sack_nr, 0, 255),
-	{.name = "net.ipv4.tcp_notsent_lowat", .type = SYSCTL_INT, .offset = STATE(sysctl_tcp_notsent_lowat), .count = 1, .min = -1, .max = INT32_MAX},
+	{.name = "net.ipv4.tcp_comp_sack_delay_ns", .type = SYSCTL_ULONG_VEC, .offset = STATE(sysctl_tcp_comp_sack_delay_ns), .count = 1, .min = 0, .max = 1000000000},
+	{.name = "net.ipv4.tcp_comp_sack_slack_ns", .type = SYSCTL_ULONG_VEC, .offset = STATE(sysctl_tcp_comp_sack_slack_ns), .count = 1, .min = 0, .max = 1000000000},
+	ONE(tcp_pingpong_thresh, 1, 255),
+	ONE(tcp_notsent_lowat, 0, UINT32_MAX),
 };
 
 int tcp_sysctl_init(struct net *net)

@@ -2,14 +2,15 @@
 /*
  * tcp_timer.c - the one timer of a connection and the deadlines that it serves.
  *
- *	icsk_timeout_ns       retransmission or zero-window probe, by icsk_pending    -> tcp_rto.c
+ *	icsk_timeout_ns       by icsk_pending: retransmission or zero-window probe -> tcp_rto.c; loss probe -> tcp_tlp.c;
+ *	                      reordering -> tcp_rack.c
  *	icsk_ack_timeout_ns   delayed ACK
  *	icsk_keepalive_ns     keepalive probes; the end of FIN_WAIT2
  *	idleness              computed: tcp_active attached and nothing to use it for
  *
  * sk_timer is armed for a time at or before the earliest.  A deadline that moves later is just a store (each ACK does that): when the timer
  * fires, nothing may be due, and it is armed anew for what is then earliest.  Only a deadline before sk_timer's touches the wheel.
- * So a bulk transfer re-arms once in an RTO, and an idle connection has no timer at all.
+ * So a bulk transfer re-arms once in two round trips (the loss probe's timeout), and an idle connection has no timer at all.
  *
  * Idleness: when nothing is in flight, unsent or out of order, nothing is below the socket, and neither data nor ACK moved for an RTO
  * and at least a second, tcp_deactivate() gives the attached half of the connection's state back.  The timer stays armed as long
@@ -101,7 +102,7 @@ uint64_t keepalive_time_when_ns(const struct tcp_sock *tp)
 	const struct sock *sk = (const struct sock *)tp;
 	uint32_t own = sk->sk_ext ? sk->sk_ext->tcp_keepalive_time_s : 0;
 
-	return (own ? own : (uint32_t)sk->sk_net->tcp->sysctl_tcp_keepalive_time) * NSEC_PER_SEC;
+	return (own && !PROVE_BREAKS("MUST-27") ? own : (uint32_t)sk->sk_net->tcp->sysctl_tcp_keepalive_time) * NSEC_PER_SEC;
 }
 
 static uint64_t keepalive_intvl_ns(const struct sock *sk)
@@ -128,7 +129,7 @@ static uint64_t silence_ns(const struct sock *sk)
 
 void tcp_set_keepalive(struct sock *sk, bool on)
 {
-	if (TCPF(sk->sk_state) & (TCPF(TCP_CLOSE) | TCPF(TCP_LISTEN)))
+	if ((TCPF(sk->sk_state) & (TCPF(TCP_CLOSE) | TCPF(TCP_LISTEN))) || PROVE_BREAKS("MUST-24"))
 		return;
 	if (on && !sock_flag(sk, SOCK_F_KEEPOPEN))
 		inet_csk_reset_keepalive_timer(sk, keepalive_time_when_ns(tcp_sk(sk)));
@@ -158,7 +159,7 @@ static bool keepalive_gives_up(const struct sock *sk, uint64_t silent_ns)
 
 	if (user_ns)
 		return silent_ns >= user_ns && icsk->icsk_probes_out > 0;
-	return icsk->icsk_probes_out >= keepalive_probes(sk);
+	return icsk->icsk_probes_out >= (PROVE_BREAKS("MUST-29") ? 1 : keepalive_probes(sk));
 }
 
 static void keepalive_timer(struct sock *sk)
@@ -173,7 +174,7 @@ static void keepalive_timer(struct sock *sk)
 	}
 	if (!sock_flag(sk, SOCK_F_KEEPOPEN) || (TCPF(sk->sk_state) & (TCPF(TCP_CLOSE) | TCPF(TCP_LISTEN) | TCPF(TCP_SYN_SENT))))
 		return;
-	if (tp->packets_out || tcp_send_head(sk)) {
+	if ((tp->packets_out || tcp_send_head(sk)) && !PROVE_BREAKS("MUST-26")) {
 		/* Data on its way finds out by itself. */
 		inet_csk_reset_keepalive_timer(sk, idle_ns);
 	} else if (silent_ns < idle_ns) {
@@ -236,7 +237,10 @@ static uint64_t idle_check(struct sock *sk)
 		return now_ns + idle_after_ns(sk);
 	last = MAX(tp->lsndtime_ns, silence_ns(sk) <= now_ns ? now_ns - silence_ns(sk) : 0);
 	if (now_ns >= last + idle_after_ns(sk)) {
-		detach(sk);
+		if (tcp_ca_keeps_state(sk))
+			page_frag_release(sk->sk_net, &sk->sk_frag);
+		else
+			detach(sk);
 		return TIME_NEVER;
 	}
 	return last + idle_after_ns(sk);
@@ -247,14 +251,26 @@ static uint64_t idle_check(struct sock *sk)
 static void xmit_timer(struct sock *sk)
 {
 	struct inet_connection_sock *icsk = inet_csk(sk);
-	uint8_t what = icsk->icsk_pending;
 
-	icsk->icsk_pending = 0;
 	icsk->icsk_timeout_ns = TIME_NEVER;
-	if (what == ICSK_TIME_RETRANS)
+	switch (icsk->icsk_pending) {
+	case ICSK_TIME_REO_TIMEOUT: /* these two stand in the RTO's place and give it back: tcp_rearm_rto() must know */
+		tcp_rack_reo_timeout(sk);
+		break;
+	case ICSK_TIME_LOSS_PROBE:
+		tcp_send_loss_probe(sk);
+		break;
+	case ICSK_TIME_RETRANS:
+		icsk->icsk_pending = 0;
 		tcp_retransmit_timer(sk);
-	else if (what == ICSK_TIME_PROBE0)
+		break;
+	case ICSK_TIME_PROBE0:
+		icsk->icsk_pending = 0;
 		tcp_probe_timer(sk);
+		break;
+	default:
+		icsk->icsk_pending = 0;
+	}
 }
 
 /* Takes what is due off the deadline; true: run its handler. */

@@ -10,6 +10,7 @@
  * connect() may take over a 4-tuple that rests here when timestamps protect it (tcp_tw_reuse).
  */
 #include "tcp/tcp_conn.h"
+#include "tcp/tcp_md5.h"
 
 static void tw_schedule(struct tcp_timewait_sock *tw, uint64_t after_ns)
 {
@@ -24,6 +25,7 @@ void inet_twsk_kill(struct tcp_timewait_sock *tw)
 	inet_ehash_remove(net, &tw->hash);
 	inet_bind_unlink(net, tw->tb, &tw->bind_node);
 	net->tcp->tw_count--;
+	net_free(net, tw->md5_key);
 	if (unlikely(tw->accept_any))
 		ip_accept_any(net, false);
 	kmem_cache_free(net->tcp->tw_cache, tw);
@@ -60,6 +62,11 @@ static struct tcp_timewait_sock *tw_take_place(struct sock *sk)
 		.ts_offset = tp->tsoffset, .ts_recent = tp->rx_opt.ts_recent, .ts_recent_stamp_s = tp->rx_opt.ts_recent_stamp_s,
 		.last_oow_ack_time_ms = tp->last_oow_ack_time_ms, .mark = sk->sk_mark, .priority = sk->sk_priority,
 	};
+	if (unlikely(tcp_md5_key_of(sk))) {
+		tw->md5_key = net_alloc(net, sizeof(*tw->md5_key), MEM_NORMAL);
+		if (tw->md5_key) /* else it answers unsigned, and is not heard */
+			*tw->md5_key = *tcp_md5_key_of(sk);
+	}
 	timer_init(&tw->timer, tw_timer_handler);
 	net->tcp->tw_count++;
 	hlist_add_head(&tw->bind_node, &tw->tb->owners);
@@ -77,7 +84,7 @@ void tcp_time_wait(struct sock *sk, int substate, uint64_t timeo_ns)
 	if (tw) {
 		tw->substate = (uint8_t)substate;
 		if (substate == TCP_TIME_WAIT)
-			timeo_ns = TCP_TIMEWAIT_S * NSEC_PER_SEC;
+			timeo_ns = (PROVE_BREAKS("MUST-13") ? 1 : TCP_TIMEWAIT_S) * NSEC_PER_SEC;
 		tw_schedule(tw, MAX(timeo_ns, least));
 	} else {
 		NET_INC_STATS(sk->sk_net, TCPTimeWaitOverflow);
@@ -153,7 +160,7 @@ static bool tw_new_syn(const struct tcp_timewait_sock *tw, const struct tw_segme
 {
 	if ((s->flags & (TCPHDR_SYN | TCPHDR_RST | TCPHDR_ACK)) != TCPHDR_SYN || s->paws_reject)
 		return false;
-	return seq_after(s->seq, tw->rcv_nxt) || (s->saw_tstamp && (int32_t)(tw->ts_recent - s->tsval) < 0);
+	return seq_after(s->seq, tw->rcv_nxt) || (s->saw_tstamp && (int32_t)(tw->ts_recent - s->tsval) < 0 && !PROVE_BREAKS("SHLD-4"));
 }
 
 /* Does not consume skb.  TCP_TW_SYN: *tw_isn is the ISN for the new connection, if there is a listener; tw is still there. */

@@ -9,6 +9,7 @@
  *
  * Calls icsk_af_ops->send_check and ->queue_xmit (I1).  RFC 9293 3.1 and 3.8.5 (urgent), RFC 3168 6.1 (ECN, the sender's half).
  */
+#include "tcp/tcp_md5.h"
 #include "tcp/tcp_output.h"
 #include "wire/ip.h"
 
@@ -22,12 +23,8 @@ static struct sk_buff *copy_for_wire(struct sk_buff *orig, enum mem_prio prio)
 	return skb_clone(orig, prio);
 }
 
-static void set_ect(struct sock *sk, uint8_t codepoint)
-{
-	inet_sk(sk)->tos = (uint8_t)((inet_sk(sk)->tos & ~INET_ECN_MASK) | codepoint);
-}
-
-/* New data is sent ECT(0) and tells once that the window was reduced; retransmissions and pure ACKs are not ECT (RFC 3168 6.1.4, 6.1.5). */
+/* New data is sent ECT(0) and tells once that the window was reduced; retransmissions and pure ACKs are not ECT (RFC 3168 6.1.4, 6.1.5),
+ * except under a congestion control that needs ECN (RFC 8257). */
 static uint8_t ecn_send(struct sock *sk, struct sk_buff *skb, const struct tcp_skb_cb *tcb)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -36,14 +33,14 @@ static uint8_t ecn_send(struct sock *sk, struct sk_buff *skb, const struct tcp_s
 	if (likely(!(tp->ecn_flags & TCP_ECN_OK)))
 		return 0;
 	if (skb->len && !seq_before(tcb->seq, tp->snd_nxt)) {
-		set_ect(sk, INET_ECN_ECT_0);
+		tcp_set_ect(sk, INET_ECN_ECT_0);
 		if (tp->ecn_flags & TCP_ECN_QUEUE_CWR) {
 			tp->ecn_flags &= (uint8_t)~TCP_ECN_QUEUE_CWR;
 			flags |= TCPHDR_CWR;
 			skb_shinfo(skb)->gso_type |= SKB_GSO_TCP_ECN;
 		}
-	} else {
-		set_ect(sk, INET_ECN_NOT_ECT);
+	} else if (!tcp_ca_needs_ecn(sk)) {
+		tcp_set_ect(sk, INET_ECN_NOT_ECT);
 	}
 	if (tp->ecn_flags & TCP_ECN_DEMAND_CWR)
 		flags |= TCPHDR_ECE;
@@ -54,7 +51,7 @@ static uint8_t ecn_send(struct sock *sk, struct sk_buff *skb, const struct tcp_s
 static void write_urgent(const struct tcp_sock *tp, const struct tcp_skb_cb *tcb, struct tcphdr *th)
 {
 	if (seq_before(tp->snd_up, tcb->seq + 0x10000)) {
-		th->urg_ptr = cpu_to_be16((uint16_t)(tp->snd_up - tcb->seq));
+		th->urg_ptr = cpu_to_be16((uint16_t)(tp->snd_up - tcb->seq - PROVE_BREAKS("MUST-62")));
 		th->flags |= TCPHDR_URG;
 	} else if (seq_after(tcb->seq + 0xffff, tp->snd_nxt)) {
 		th->urg_ptr = cpu_to_be16(0xffff);
@@ -69,6 +66,8 @@ static void event_ack_sent(struct sock *sk)
 
 	if (icsk->icsk_ack.quick && --icsk->icsk_ack.quick == 0)
 		icsk->icsk_ack.ato_us = TCP_ATO_MIN_US; /* leaving quick-ACK mode */
+	if (unlikely(tcp_sk(sk)->compressed))
+		tcp_compressed_ack_sent(sk, false);
 	if (icsk->icsk_ack.pending) {
 		inet_csk_clear_delack_timer(sk);
 		icsk->icsk_ack.pending = 0;
@@ -87,7 +86,7 @@ static void event_data_sent(struct sock *sk, unsigned segs, unsigned bytes)
 	tp->lsndtime_ns = now;
 	/* An answer soon after what came in: the connection is interactive, ACKs can ride on data. */
 	if (now - icsk->icsk_ack.lrcvtime_ns < (uint64_t)icsk->icsk_ack.ato_us * NSEC_PER_USEC)
-		inet_csk_enter_pingpong_mode(sk);
+		icsk->icsk_ack.pingpong += icsk->icsk_ack.pingpong < UINT8_MAX;
 	tp->data_segs_out += segs;
 	tp->bytes_sent += bytes;
 }
@@ -108,6 +107,8 @@ static void build_header(struct sock *sk, struct sk_buff *skb, const struct tcp_
 		hdr_len = (unsigned)sizeof(*th) + tcp_established_options(sk, &opts);
 		flags |= ecn_send(sk, skb, tcb);
 	}
+	if (tcb->tcp_gso_segs > 1)
+		flags |= TCPHDR_PSH; /* lets the receiver's merging hand it up at its end; a piece that is sent again does without */
 	th = skb_push(skb, hdr_len);
 	skb_reset_transport_header(skb);
 	th->source = inet->inet_sport;
@@ -125,6 +126,8 @@ static void build_header(struct sock *sk, struct sk_buff *skb, const struct tcp_
 	else
 		th->window = cpu_to_be16((uint16_t)MIN(tp->rcv_wnd, 0xffffu)); /* never scaled (RFC 7323 2.2) */
 	tcp_options_write((uint8_t *)(th + 1), tp, &opts);
+	if (unlikely(opts.options & OPT_MD5))
+		tcp_md5_hash((uint8_t *)(th + 1) + 4, tcp_md5_key_of(sk), inet->inet_saddr.ip, inet->inet_daddr.ip, th, skb);
 }
 
 /* Below here the skb is this socket's until the device is done with it. */
@@ -150,7 +153,6 @@ static void describe_skb(struct sock *sk, struct sk_buff *skb, const struct tcp_
 	struct skb_shared_info *si = skb_shinfo(skb);
 
 	skb->dev = NULL;
-	skb->skb_mstamp_ns = sock_net(sk)->now_ns;
 	skb->hash = sk->sk_txhash;
 	skb->l4_hash = sk->sk_txhash != 0;
 	/* Nothing of this socket waits below: another transmit queue may be chosen without reordering. */
@@ -158,6 +160,18 @@ static void describe_skb(struct sock *sk, struct sk_buff *skb, const struct tcp_
 	si->gso_size = tcb->tcp_gso_size;
 	si->gso_segs = tcb->tcp_gso_segs;
 	si->gso_type = tcb->tcp_gso_size ? sk->sk_gso_type : 0;
+}
+
+/* When this segment departs: now, unless a qdisc holds it until its time (fq). */
+static uint64_t departure_ns(struct sock *sk)
+{
+	struct tcp_active *act = tcp_act(sk);
+	uint64_t now = sock_net(sk)->now_ns;
+
+	if (likely(sk->sk_pacing_status == SK_PACING_NONE) || !act)
+		return now;
+	act->wstamp_ns = MAX(act->wstamp_ns, now);
+	return act->wstamp_ns;
 }
 
 /*
@@ -171,18 +185,18 @@ int tcp_transmit_skb(struct sock *sk, struct sk_buff *skb, int clone_it, enum me
 	struct sk_buff *orig = skb;
 	const struct tcp_skb_cb *tcb = TCP_SKB_CB(orig); /* the skb's own, when it is not cloned: gone once IP has it */
 	unsigned payload = skb->len, segs;
+	uint64_t prior_wstamp_ns;
 	struct flowi fl; /* filled in by IP when it has to look for a route */
 	int err;
 
-	if (tcp_skb_pcount(skb) > 1)
-		TCP_SKB_CB(skb)->tcp_flags |= TCPHDR_PSH; /* lets the receiver's merging hand it up at its end */
 	segs = tcb->tcp_gso_segs;
 	if (likely(clone_it)) {
 		skb = copy_for_wire(orig, prio);
 		if (unlikely(!skb))
 			return -ENOBUFS;
-		orig->skb_mstamp_ns = net->now_ns;
 	}
+	prior_wstamp_ns = tp->active ? tp->active->wstamp_ns : 0;
+	skb->skb_mstamp_ns = orig->skb_mstamp_ns = departure_ns(sk);
 	if (unlikely(net->trace.on))
 		name_for_trace(sk, skb, tcb);
 	trace_skb(skb, TP_tcp_transmit_skb);
@@ -200,8 +214,14 @@ int tcp_transmit_skb(struct sock *sk, struct sk_buff *skb, int clone_it, enum me
 		NET_ADD_STATS(net, TcpOutSegs, segs);
 	tp->segs_out += segs;
 	err = inet_csk(sk)->icsk_af_ops->queue_xmit(sk, skb, &fl);
-	if (likely(err <= 0))
-		return err;
-	tcp_enter_cwr(sk);
-	return net_xmit_eval(err);
+	if (unlikely(err > 0)) {
+		tcp_enter_cwr(sk);
+		err = net_xmit_eval(err);
+	}
+	if (likely(!err && clone_it)) {
+		if (unlikely(sk->sk_pacing_status != SK_PACING_NONE) && tp->active)
+			tcp_pacing_sent(sk, payload, prior_wstamp_ns);
+		tcp_rate_skb_sent(sk, orig);
+	}
+	return err;
 }

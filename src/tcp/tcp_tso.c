@@ -8,8 +8,9 @@
  * lies in the linear area.
  */
 #include "tcp/tcp_output.h"
+#include "tcp/tcp_zerocopy.h"
 
-enum { TSO_RTT_LOG = 9 /* flows nearer than 2^9 us get super-segments beyond their pacing rate */, TSO_DEFER_MAX_MSS = 3 };
+enum { TSO_DEFER_MAX_MSS = 3 };
 
 void tcp_set_skb_tso_segs(struct sk_buff *skb, unsigned mss_now)
 {
@@ -51,8 +52,6 @@ void tcp_adjust_pcount(struct sock *sk, const struct sk_buff *skb, int decr)
 		tp->lost_out -= n;
 	if (!tcp_is_sack(tp) && decr > 0) /* Reno's sacked_out is a guess from duplicate ACKs */
 		tp->sacked_out -= MIN(tp->sacked_out, n);
-	if (tp->active && (tcb->sacked & TCPCB_SACKED_ACKED) && seq_before(tcb->seq, tp->active->lost_hint_seq))
-		tp->active->lost_hint_cnt -= n;
 }
 
 /* --- how long ------------------------------------------------------------------------------------------------------- */
@@ -60,7 +59,8 @@ void tcp_adjust_pcount(struct sock *sk, const struct sk_buff *skb, int decr)
 /* Segments for about a millisecond at the pacing rate, more for a peer that is near; at least min_segs. */
 static unsigned tcp_tso_autosize(const struct sock *sk, unsigned mss_now, unsigned min_segs)
 {
-	uint32_t near = tcp_sk(sk)->rtt_min_us >> TSO_RTT_LOG;
+	unsigned rtt_log = (unsigned)sock_net(sk)->tcp->sysctl_tcp_tso_rtt_log; /* flows nearer than 2^rtt_log us get more; 0: none do */
+	uint32_t near = rtt_log && rtt_log < 32 ? tcp_sk(sk)->rtt_min_us >> rtt_log : rtt_log ? 0 : UINT32_MAX;
 	uint64_t bytes = sk->sk_pacing_rate >> sk->sk_pacing_shift;
 	unsigned segs;
 
@@ -185,6 +185,7 @@ static void split_off(struct sock *sk, bool in_rtx_queue, struct sk_buff *skb, s
 	tcb->tcp_flags &= (uint8_t)~(TCPHDR_FIN | TCPHDR_PSH);
 	tcb->eor = 0;
 	skb_split(skb, buff, len);
+	tcp_fragment_tstamp(skb, buff);
 	buff->skb_mstamp_ns = skb->skb_mstamp_ns;
 	tcp_set_skb_tso_segs(skb, mss_now);
 	tcp_set_skb_tso_segs(buff, mss_now);
@@ -196,6 +197,7 @@ static void split_off(struct sock *sk, bool in_rtx_queue, struct sk_buff *skb, s
 	if (diff)
 		tcp_adjust_pcount(sk, skb, diff);
 	tcp_rtx_queue_insert(sk, buff);
+	tcp_tsorted_place_behind(sk, skb, buff);
 }
 
 /*

@@ -4,7 +4,7 @@
  * queues stay short and data waits where it can still be merged, in the socket.
  *
  * sk_wmem_alloc counts the true size of this socket's skbs below it.  Over the limit, tcp_small_queue_check() sets TSQ_THROTTLED and
- * the sender stops.  Each transmit completion ends an skb and runs its destructor tcp_wfree(), which, when the socket was throttled,
+ * the sender stops.  (A paced sender comes back this way too: tcp_pacing.c.)  Each transmit completion ends an skb and runs its destructor tcp_wfree(), which, when the socket was throttled,
  * puts it on netns_tcp.tsq_list and raises NET_TX; tcp_tsq_run() (registered there by softirq_add_tx_done) sends on.  So no completion calls up
  * into TCP's send loop from inside a driver.  A socket leaves the list with its tcp_active (tcp_deactivate).
  */
@@ -24,7 +24,9 @@ bool tcp_small_queue_check(struct sock *sk, const struct sk_buff *skb, unsigned 
 	uint64_t limit = sk->sk_pacing_rate >> sk->sk_pacing_shift, cap = (uint32_t)sock_net(sk)->tcp->sysctl_tcp_limit_output_bytes;
 
 	limit = MAX(limit, 2 * (uint64_t)skb->truesize);
-	limit = MIN(limit, cap) << factor;
+	if (sk->sk_pacing_status == SK_PACING_NONE) /* what paces keeps the queue short by itself */
+		limit = MIN(limit, cap);
+	limit <<= factor;
 	if (likely(sk->sk_wmem_alloc <= limit) || PROVE_BREAKS("T4.tsq"))
 		return false;
 	/* The first two skbs always pass: a device that completes late must not stop the flow altogether. */
@@ -34,18 +36,26 @@ bool tcp_small_queue_check(struct sock *sk, const struct sk_buff *skb, unsigned 
 	return true;
 }
 
+/* sk sends on at the end of NET_TX: a completion gave it budget, or its pacing time has come.  It has its active part. */
+void tcp_tsq_queue(struct sock *sk)
+{
+	struct tcp_active *act = tcp_act(sk);
+
+	if (sk->sk_tsq_flags & TSQ_QUEUED)
+		return;
+	sk->sk_tsq_flags |= TSQ_QUEUED;
+	list_add_tail(&act->tsq_node, &sk->sk_net->tcp->tsq_list);
+	raise_softirq(sk->sk_net, NET_TX_SOFTIRQ);
+}
+
 /* Destructor of a segment on its way down: the budget comes back. */
 void tcp_wfree(struct sk_buff *skb)
 {
 	struct sock *sk = skb->sk;
-	struct tcp_active *act = tcp_sk(sk)->active;
 
 	trace_skb(skb, TP_skb_destructor);
-	if (unlikely(sk->sk_tsq_flags & TSQ_THROTTLED) && act && !(sk->sk_tsq_flags & TSQ_QUEUED)) {
-		sk->sk_tsq_flags |= TSQ_QUEUED;
-		list_add_tail(&act->tsq_node, &sk->sk_net->tcp->tsq_list);
-		raise_softirq(sk->sk_net, NET_TX_SOFTIRQ);
-	}
+	if (unlikely(sk->sk_tsq_flags & TSQ_THROTTLED) && tcp_sk(sk)->active)
+		tcp_tsq_queue(sk);
 	sk->sk_wmem_alloc -= skb->truesize - 1;
 	sk_free(sk); /* takes the last one, and the sock with it if that was all */
 }

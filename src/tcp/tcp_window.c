@@ -46,7 +46,7 @@ uint32_t __tcp_select_window(struct sock *sk)
 			return 0;
 		free_space = free_space >> scale << scale;
 		/* Less than a segment, or a sixteenth of what could be: better closed than silly. */
-		if (free_space < (allowed >> 4) || free_space < mss)
+		if ((free_space < (allowed >> 4) || free_space < mss) && !PROVE_BREAKS("MUST-39"))
 			return 0;
 	}
 	if (free_space > (int)tp->rcv_ssthresh)
@@ -76,7 +76,7 @@ uint16_t tcp_select_window(struct sock *sk)
 
 	if (likely(!(inet_csk(sk)->icsk_ack.pending & ICSK_ACK_NOMEM)))
 		new_win = __tcp_select_window(sk);
-	if (new_win < cur_win) {
+	if (new_win < cur_win && !PROVE_BREAKS("SHLD-14")) {
 		if (new_win == 0)
 			NET_INC_STATS(sock_net(sk), TCPWantZeroWindowAdv);
 		new_win = round_up_to_scale(cur_win, scale);

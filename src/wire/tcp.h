@@ -29,6 +29,7 @@ enum {
 	TCPHDR_ECE = 0x40,
 	TCPHDR_CWR = 0x80,
 	TCPHDR_SYNACK = TCPHDR_SYN | TCPHDR_ACK,
+	TCP_RES_AE = 0x01,     /* of doff_res: accurate ECN (RFC 9768) */
 };
 
 enum {
@@ -41,6 +42,7 @@ enum {
 	TCPOPT_TIMESTAMP = 8,  /* RFC 7323 */
 	TCPOPT_MD5SIG = 19,    /* RFC 2385 */
 	TCPOPT_FASTOPEN = 34,  /* RFC 7413 */
+	TCPOPT_EXP = 254,      /* experiments, RFC 6994 */
 };
 
 enum {
