@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* names.c - the names that scripts use for numbers: Linux's constants, and errno's. */
+#include "pkt.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+struct name {
+	const char *name;
+	int64_t value;
+};
+#define N(x) {#x, x}
+
+/* Numbers are Linux's where libc's headers may lack the name. */
+static const struct name names[] = {
+	N(AF_INET), N(AF_INET6), N(AF_UNSPEC), {"PF_INET", AF_INET}, {"PF_INET6", AF_INET6}, N(SOCK_STREAM), N(SOCK_DGRAM), N(SOCK_RAW),
+	N(SOCK_NONBLOCK), N(SOCK_CLOEXEC), N(IPPROTO_IP), N(IPPROTO_TCP), N(IPPROTO_UDP), N(IPPROTO_ICMP), N(IPPROTO_IPV6),
+	N(SOL_SOCKET), {"SOL_IP", 0}, {"SOL_TCP", 6}, {"SOL_UDP", 17}, {"SOL_IPV6", 41}, N(SHUT_RD), N(SHUT_WR), N(SHUT_RDWR),
+	N(F_GETFL), N(F_SETFL), N(F_GETFD), N(F_SETFD), N(O_RDONLY), N(O_WRONLY), N(O_RDWR), N(O_NONBLOCK), N(O_CREAT), N(O_TRUNC), {"NULL", 0},
+	N(FIONREAD), {"SIOCINQ", FIONREAD}, {"SIOCOUTQ", TIOCOUTQ}, {"SIOCOUTQNSD", 0x894b}, {"SIOCATMARK", 0x8905}, N(FIONBIO),
+	/* options */
+	N(SO_REUSEADDR), N(SO_ERROR), N(SO_KEEPALIVE), N(SO_LINGER), N(SO_SNDBUF), N(SO_RCVBUF), {"SO_SNDBUFFORCE", 32}, {"SO_RCVBUFFORCE", 33},
+	N(SO_RCVLOWAT), N(SO_SNDLOWAT), N(SO_RCVTIMEO), N(SO_SNDTIMEO), N(SO_OOBINLINE), N(SO_PRIORITY), N(SO_BROADCAST), N(SO_ACCEPTCONN), N(SO_TYPE),
+	{"SO_REUSEPORT", 15}, {"SO_TIMESTAMP", 29}, {"SO_TIMESTAMPNS", 35}, {"SO_TIMESTAMPING", 37}, {"SO_MARK", 36}, {"SO_MAX_PACING_RATE", 47},
+	{"SO_BUSY_POLL", 46}, {"SO_INCOMING_CPU", 49}, {"SO_MEMINFO", 55}, {"SO_COOKIE", 57}, {"SO_ZEROCOPY", 60}, {"SO_TXTIME", 61},
+	{"SO_PROTOCOL", 38}, {"SO_DOMAIN", 39}, {"SO_RXQ_OVFL", 40}, {"SO_PEEK_OFF", 42}, {"SO_SELECT_ERR_QUEUE", 45}, {"SO_BUF_LOCK", 72},
+	{"IP_TOS", 1}, {"IP_TTL", 2}, {"IP_RECVTTL", 12}, {"IP_RECVTOS", 13}, {"IP_MTU_DISCOVER", 10}, {"IP_RECVERR", 11}, {"IP_MTU", 14}, {"IP_FREEBIND", 15},
+	{"IP_MINTTL", 21}, {"IP_TRANSPARENT", 19}, {"IP_BIND_ADDRESS_NO_PORT", 24}, {"IP_LOCAL_PORT_RANGE", 51}, {"IP_PMTUDISC_DONT", 0}, {"IP_PMTUDISC_WANT", 1},
+	{"IP_PMTUDISC_DO", 2}, {"IP_PMTUDISC_PROBE", 3}, {"IP_PMTUDISC_INTERFACE", 4}, {"IP_PMTUDISC_OMIT", 5}, {"IPV6_V6ONLY", 26},
+	{"IPV6_TCLASS", 67}, {"IPV6_UNICAST_HOPS", 16},
+	{"TCP_NODELAY", 1}, {"TCP_MAXSEG", 2}, {"TCP_CORK", 3}, {"TCP_KEEPIDLE", 4}, {"TCP_KEEPINTVL", 5}, {"TCP_KEEPCNT", 6}, {"TCP_SYNCNT", 7},
+	{"TCP_LINGER2", 8}, {"TCP_DEFER_ACCEPT", 9}, {"TCP_WINDOW_CLAMP", 10}, {"TCP_INFO", 11}, {"TCP_QUICKACK", 12}, {"TCP_CONGESTION", 13},
+	{"TCP_MD5SIG", 14}, {"TCP_THIN_LINEAR_TIMEOUTS", 16}, {"TCP_THIN_DUPACK", 17}, {"TCP_USER_TIMEOUT", 18}, {"TCP_REPAIR", 19}, {"TCP_FASTOPEN", 23},
+	{"TCP_TIMESTAMP", 24}, {"TCP_NOTSENT_LOWAT", 25}, {"TCP_CC_INFO", 26}, {"TCP_SAVE_SYN", 27}, {"TCP_SAVED_SYN", 28}, {"TCP_FASTOPEN_CONNECT", 30},
+	{"TCP_ULP", 31}, {"TCP_MD5SIG_EXT", 32}, {"TCP_FASTOPEN_KEY", 33}, {"TCP_FASTOPEN_NO_COOKIE", 34}, {"TCP_ZEROCOPY_RECEIVE", 35}, {"TCP_INQ", 36},
+	{"TCP_CM_INQ", 36}, {"TCP_TX_DELAY", 37}, {"TCP_RTO_MAX_MS", 44}, {"TCP_RTO_MIN_US", 45}, {"TCP_DELACK_MAX_US", 46},
+	/* flags of calls */
+	N(MSG_OOB), N(MSG_PEEK), N(MSG_DONTROUTE), N(MSG_DONTWAIT), N(MSG_TRUNC), N(MSG_WAITALL), N(MSG_NOSIGNAL), N(MSG_CTRUNC), N(MSG_ERRQUEUE),
+	N(MSG_MORE), N(MSG_EOR), {"MSG_FASTOPEN", 0x20000000}, {"MSG_ZEROCOPY", 0x4000000}, {"MSG_CMSG_CLOEXEC", 0x40000000},
+	N(POLLIN), N(POLLOUT), N(POLLPRI), N(POLLERR), N(POLLHUP), N(POLLNVAL), {"POLLRDHUP", 0x2000}, N(POLLRDNORM), N(POLLWRNORM), N(POLLRDBAND), N(POLLWRBAND),
+	{"SPLICE_F_MOVE", 1}, {"SPLICE_F_NONBLOCK", 2}, {"SPLICE_F_MORE", 4},
+	{"EPOLL_CTL_ADD", 1}, {"EPOLL_CTL_DEL", 2}, {"EPOLL_CTL_MOD", 3}, {"EPOLLIN", 1}, {"EPOLLPRI", 2}, {"EPOLLOUT", 4}, {"EPOLLERR", 8}, {"EPOLLHUP", 16},
+	{"EPOLLRDNORM", 0x40}, {"EPOLLRDBAND", 0x80}, {"EPOLLWRNORM", 0x100}, {"EPOLLWRBAND", 0x200}, {"EPOLLRDHUP", 0x2000}, {"EPOLLEXCLUSIVE", 1 << 28},
+	{"EPOLLWAKEUP", 1 << 29}, {"EPOLLONESHOT", 1 << 30}, {"EPOLLET", INT64_C(1) << 31},
+	/* messages */
+	{"CMSG_LEVEL_IP", 0}, {"CMSG_TYPE_RECVERR", 11}, {"SCM_TIMESTAMPING", 37}, {"SCM_TIMESTAMP", 29}, {"SCM_TIMESTAMPNS", 35}, {"SCM_TSTAMP_SND", 0},
+	{"SCM_TSTAMP_SCHED", 1}, {"SCM_TSTAMP_ACK", 2}, {"SO_EE_ORIGIN_NONE", 0}, {"SO_EE_ORIGIN_LOCAL", 1}, {"SO_EE_ORIGIN_ICMP", 2}, {"SO_EE_ORIGIN_ICMP6", 3},
+	{"SO_EE_ORIGIN_TIMESTAMPING", 4}, {"SO_EE_ORIGIN_ZEROCOPY", 5}, {"SO_EE_CODE_ZEROCOPY_COPIED", 1},
+	{"SOF_TIMESTAMPING_TX_HARDWARE", 1 << 0}, {"SOF_TIMESTAMPING_TX_SOFTWARE", 1 << 1}, {"SOF_TIMESTAMPING_RX_HARDWARE", 1 << 2}, {"SOF_TIMESTAMPING_RX_SOFTWARE", 1 << 3},
+	{"SOF_TIMESTAMPING_SOFTWARE", 1 << 4}, {"SOF_TIMESTAMPING_RAW_HARDWARE", 1 << 6}, {"SOF_TIMESTAMPING_OPT_ID", 1 << 7}, {"SOF_TIMESTAMPING_TX_SCHED", 1 << 8},
+	{"SOF_TIMESTAMPING_TX_ACK", 1 << 9}, {"SOF_TIMESTAMPING_OPT_CMSG", 1 << 10}, {"SOF_TIMESTAMPING_OPT_TSONLY", 1 << 11},
+	{"SOF_TIMESTAMPING_OPT_STATS", 1 << 12}, {"SOF_TIMESTAMPING_BIND_PHC", 1 << 15}, {"SOF_TIMESTAMPING_OPT_ID_TCP", 1 << 16},
+	/* of %{ }% */
+	{"TCP_ESTABLISHED", 1}, {"TCP_SYN_SENT", 2}, {"TCP_SYN_RECV", 3}, {"TCP_FIN_WAIT1", 4}, {"TCP_FIN_WAIT2", 5}, {"TCP_TIME_WAIT", 6}, {"TCP_CLOSE", 7},
+	{"TCP_CLOSE_WAIT", 8}, {"TCP_LAST_ACK", 9}, {"TCP_LISTEN", 10}, {"TCP_CLOSING", 11}, {"TCP_CA_Open", 0}, {"TCP_CA_Disorder", 1}, {"TCP_CA_CWR", 2},
+	{"TCP_CA_Recovery", 3}, {"TCP_CA_Loss", 4}, {"TCPI_OPT_TIMESTAMPS", 1}, {"TCPI_OPT_SACK", 2}, {"TCPI_OPT_WSCALE", 4}, {"TCPI_OPT_ECN", 8},
+	{"TCPI_OPT_ECN_SEEN", 16}, {"TCPI_OPT_SYN_DATA", 32}, {"TCPI_OPT_USEC_TS", 64}, {"TCPI_OPT_TFO_CHILD", 128},
+};
+
+static const struct name errors[] = {
+	N(EPERM), N(ENOENT), N(EINTR), N(EIO), N(EBADF), N(EAGAIN), {"EWOULDBLOCK", EAGAIN}, N(ENOMEM), N(EACCES), N(EFAULT), N(EBUSY), N(EEXIST), N(ENODEV),
+	N(EINVAL), N(EMFILE), N(ENOTTY), N(ESPIPE), N(EPIPE), N(EDOM), N(ERANGE), N(EDEADLK), N(ENOSYS), N(ENODATA), N(EBADMSG), N(ENOMSG), N(EOVERFLOW),
+	N(EILSEQ), N(ENOTSOCK), N(EDESTADDRREQ), N(EMSGSIZE), N(EPROTOTYPE), N(ENOPROTOOPT), N(EPROTONOSUPPORT), N(ESOCKTNOSUPPORT), N(EOPNOTSUPP),
+	{"ENOTSUP", EOPNOTSUPP}, N(EPFNOSUPPORT), N(EAFNOSUPPORT), N(EADDRINUSE), N(EADDRNOTAVAIL), N(ENETDOWN), N(ENETUNREACH), N(ENETRESET), N(ECONNABORTED),
+	N(ECONNRESET), N(ENOBUFS), N(EISCONN), N(ENOTCONN), N(ESHUTDOWN), N(ETOOMANYREFS), N(ETIMEDOUT), N(ECONNREFUSED), N(EHOSTDOWN), N(EHOSTUNREACH),
+	N(EALREADY), N(EINPROGRESS), N(ENOKEY), N(EKEYREJECTED), N(EPROTO),
+};
+
+bool name_value(const char *name, int64_t *value)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(names[i].name, name)) {
+			*value = names[i].value;
+			return true;
+		}
+	*value = errno_of_name(name);
+	return *value != 0;
+}
+
+int errno_of_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		if (!strcmp(errors[i].name, name))
+			return (int)errors[i].value;
+	return 0;
+}
+
+const char *errno_name(int error)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		if (errors[i].value == error)
+			return errors[i].name;
+	return "an error without a name";
+}
