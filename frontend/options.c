@@ -96,8 +96,10 @@ static int cannot_hold(const struct object *o, int level, int name)
 {
 	if (level == SOL_SOCKET && name == SO_ZEROCOPY)
 		return -EOPNOTSUPP; /* no completion would ever come */
-	if (o->kind == OBJ_STREAM && level == IPPROTO_TCP && name == XMIT_TCP_INQ)
+	if (o->kind == OBJ_STREAM && level == IPPROTO_TCP && (name == XMIT_TCP_INQ || name == XMIT_TCP_FASTOPEN_CONNECT))
 		return -ENOPROTOOPT;
+	if (level == SOL_SOCKET && (name == SO_TIMESTAMPING || name == 65)) /* 65: SO_TIMESTAMPING_NEW */
+		return -ENOPROTOOPT; /* no stamp would ever come */
 	return 0;
 }
 

@@ -18,6 +18,7 @@ from harness import BUILD, MB, OURS, PEER, PREFIX, ROOT, SCALE, Skip, Task, case
 
 EXAMPLES = BUILD / "examples"
 LOAD = BUILD / "bench" / "load"
+IMPAIRED = BUILD / "bench" / "impaired"
 
 
 def prepare(world):
@@ -252,6 +253,20 @@ def tun2socks(world):
     socks.listener.close()
     expect(world.stop(p) == 0, f"tun2socks ended with {p.returncode} on SIGTERM")
     world.sh("ip", "tuntap", "del", "dev", "tun0", "mode", "tun")
+
+
+# --- the impaired link of the bench ------------------------------------------------------------------------------------
+
+
+@case("bench/impaired: a flow over the impaired link, the kernel's and ours at either end", only_xmit=True)
+def impaired(world):
+    for ends in (("kernel", "kernel"), ("xmit", "kernel"), ("kernel", "xmit"), ("xmit", "xmit")):
+        r = json.loads(world.sh(IMPAIRED, *ends, "--cc", "reno", "--rtt", "2", "--mask", "1:64", "--seconds", "1").stdout)
+        # No figure is asserted, only that the link does what it is told: one frame of 64 (SYN and ACKs count too) is lost, and is sent again.
+        sent = r["frames"]
+        expect(r["bytes"] > 0 and sent > 200, f"{ends}: {r}")
+        expect(sent // 64 <= r["lost"] <= sent // 64 + 2, f"{ends}: {r['lost']} of {sent} frames were lost")
+        expect(r["resent"] >= r["lost"] - 3, f"{ends}: {r['lost']} were lost, {r['resent']} sent again")
 
 
 # --- linking from outside ------------------------------------------------------------------------------------------------
