@@ -219,8 +219,116 @@ def fragment_seeds():
         yield f"no-memory-{fail}", bytes([3, fail]) + b"".join(fragment(*f) for f in in_order)
 
 
+# --- conversations: the ops of fuzz_conversation.c, in its order ------------------------------------------------------------
+
+(SYN_IN, SYN_ACK_IN, DATA_IN, CRAFT, CRAFT2, ICMP_IN, CONNECT, ACCEPT, SEND, SEND2, RECEIVE, ERRORS, SET, SYSCTL, LOOK, SHUTDOWN, CLOSE, DISCONNECT, TIME,
+ FAIL) = range(20)
+CONV_OFFLOADS, CONV_SMALL, CONV_STAMPS, CONV_SACK, CONV_WSCALE, CONV_ECN, CONV_TINY, CONV_LINEAR = (1 << i for i in range(8))
+USUAL = CONV_STAMPS | CONV_SACK | CONV_WSCALE
+MS45, MS210, S1, S7, S35 = 3, 4, 5, 6, 7
+
+
+def do(op, *arguments, slot=0, variant=0):
+    return bytes([op, slot | variant << 2, *arguments])
+
+
+def opened(slot=0):
+    return do(SYN_IN, 0, slot=slot) + do(DATA_IN, 0, 255, slot=slot) + do(ACCEPT, slot=slot)
+
+
+def connected(slot=0, kind=0):
+    return do(CONNECT, kind, slot=slot) + do(SYN_ACK_IN, 0, slot=slot) + do(DATA_IN, 0, 255, slot=slot)
+
+
+def send(n, how=0, slot=0):
+    return do(SEND, n >> 8, n & 255, how, slot=slot)
+
+
+def receive(k=255, how=0, slot=0):
+    return do(RECEIVE, k, how, slot=slot)
+
+
+def craft(flags=ACK, off=0, ack=64, payload=0, window=255, bits=0, sacks=(), slot=0):
+    blocks = bytes(b for block in sacks for b in block)
+    return do(CRAFT, flags, off >> 8 & 255, off & 255, ack, payload // 8, window, bits | len(sacks), slot=slot) + blocks
+
+
+def wait(code, slot=0):
+    return do(TIME, slot=slot, variant=code)
+
+
+def setting(which, value, slot=0):
+    return do(SET, which, value, slot=slot)
+
+
+def conversation_programs():
+    acks = b"".join(do(DATA_IN, 0, 255) for _ in range(4))
+    yield "both-ways", opened() + send(20000) + acks + do(DATA_IN, 100, 255) + receive() + do(SHUTDOWN, variant=1) + acks + do(CLOSE) + wait(S35)
+    yield "client", connected() + send(9000) + acks + do(DATA_IN, 100, 200) + receive() + do(CLOSE) + acks + craft(FIN | ACK, bits=0x10) + wait(S35)
+    yield "fast-open", do(SYSCTL, 12, 5) + connected(kind=1) + send(3000) + acks
+    yield "crossing", do(CONNECT, 0) + do(SYN_ACK_IN, 1) + do(SYN_ACK_IN, 0) + do(DATA_IN, 20, 255) + send(500) + receive()
+    yield "syn-data", do(SYSCTL, 12, 7) + do(SYN_IN, 100) + do(DATA_IN, 0, 255) + do(ACCEPT) + receive()
+    for name, blocks in {"one": [(6, 3)], "two": [(6, 2), (15, 2)], "odd": [(5, 11)], "dsack": [(255, 2)], "far": [(200, 2)], "many": [(3, 1), (6, 1), (9, 1)]}.items():
+        yield f"sack-{name}", opened() + send(30000) + b"".join(craft(ack=0, sacks=blocks) for _ in range(4)) + wait(MS210) + craft(ack=128, sacks=blocks) + \
+            wait(S1) + acks
+    yield "reneging", opened() + send(30000) + craft(ack=0, sacks=[(6, 12)]) * 3 + wait(S1) + craft(ack=100) + wait(S7) + acks
+    yield "partial-acks", opened() + send(40000) + b"".join(craft(ack=64 + 8 * i) + wait(2) for i in range(16)) + acks
+    yield "timeouts", opened() + send(20000) + wait(S1) + wait(S7) + craft(ack=70) + wait(S35) + craft(ack=100) + acks
+    yield "spurious-timeout", opened() + send(20000) + acks + send(20000) + wait(S1) + craft(ack=80) + craft(ack=100) + craft(ack=140) + acks
+    yield "holes", opened() + b"".join(craft(off=o, payload=n, ack=191) for o, n in ((2000, 800), (4000, 800), (1000, 400), (2400, 1200), (0, 960), (-400, 1000))) + \
+        receive() + craft(payload=1440, ack=191) + receive() + receive(how=5)
+    yield "overlaps", opened() + b"".join(craft(off=o, payload=960, ack=191) for o in range(5000, -600, -400)) + receive() + receive()
+    yield "prune", setting(1, 9) + opened() + setting(1, 9) + b"".join(craft(off=1000 + 1500 * i, payload=8 + 16 * (i % 9), ack=191) for i in range(40)) + \
+        craft(payload=1440, ack=191, bits=0x10) + receive()
+    yield "window-closes", opened() + send(20000) + do(DATA_IN, 0, 0) + wait(S1) + wait(S7) + wait(S35) + do(DATA_IN, 0, 1) + wait(S1) + do(DATA_IN, 0, 255) + acks
+    yield "window-shrinks", opened() + send(40000) + b"".join(craft(ack=70 + 4 * i, window=200 - 12 * i) for i in range(16)) + wait(S1) + acks
+    yield "reader-stops", opened() + b"".join(do(DATA_IN, 181, 255) for _ in range(60)) + receive() + receive() + do(DATA_IN, 181, 255) + receive()
+    yield "urgent", opened() + send(100, 3) + acks + craft(ACK | URG, payload=80, ack=191, bits=0x30) + receive(how=3) + receive() + send(200)
+    yield "urgent-inline", opened() + setting(4, 1) + craft(ACK | URG, payload=80, ack=191, bits=0x30) + receive() + receive(how=3)
+    yield "cork", opened() + setting(9, 1) + b"".join(send(700) for _ in range(6)) + wait(MS210) + setting(9, 0) + acks
+    yield "nagle", opened() + b"".join(send(100) for _ in range(6)) + acks + setting(8, 1) + b"".join(send(100) for _ in range(6)) + acks
+    yield "more-and-records", opened() + b"".join(send(900, how) for how in (1, 2, 0, 5, 1)) + acks
+    yield "zerocopy", opened() + setting(3, 1) + send(30000, 4) + acks + do(ERRORS) + do(ERRORS) + wait(S1) + send(3000, 4) + do(CLOSE) + acks
+    yield "timestamps", opened() + setting(7, 35) + send(9000) + acks + do(ERRORS) + do(ERRORS)
+    yield "fill", opened() + send(40000, 7) + acks + send(100, 7) + acks
+    for i in range(4):
+        yield f"control-{i}", opened() + setting(255, i) + send(60000) + (craft(ack=72) + wait(2)) * 8 + craft(ack=0, sacks=[(9, 4)]) * 4 + wait(S1) + acks + send(60000) + acks
+    yield "change-control", opened() + b"".join(setting(255, i % 4) + send(9000) + craft(ack=100) for i in range(8)) + acks
+    yield "keepalive", opened() + setting(2, 1) + setting(12, 5) + setting(13, 1) + setting(14, 3) + wait(S7) + do(DATA_IN, 0, 255) + wait(S35)
+    yield "user-timeout", opened() + setting(15, 20) + send(9000) + wait(S7) + do(LOOK) + do(CLOSE)
+    yield "linger", opened() + setting(254, 1) + send(9000) + do(CLOSE) + wait(S1)
+    yield "reset-in", opened() + send(9000) + craft(RST, bits=0x40) + do(LOOK) + receive() + send(10)
+    yield "reset-challenge", opened() + craft(RST, off=300) + craft(SYN, off=50) + craft(RST | ACK, off=-100) + send(100) + acks
+    yield "icmp", opened() + send(20000) + do(ICMP_IN, 1, 4, 100) + acks + do(ICMP_IN, 1, 1, 0) + do(ICMP_IN, 1, 4, 9) + send(9000) + wait(S1) + acks + do(ERRORS)
+    yield "paws", opened() + craft(payload=80, ack=191, bits=0x14) + craft(payload=80, ack=191, bits=0x18) + craft(payload=80, ack=191, bits=0x1c) + receive() + wait(MS45)
+    yield "every-flag", opened() + send(3000) + b"".join(craft(f, payload=16, ack=100) for f in range(256) if not f & (RST | SYN)) + receive()
+    yield "closing", opened() + send(3000) + do(SHUTDOWN, variant=1) + craft(FIN | ACK, ack=64, bits=0x10) + craft(ack=191, bits=0) + wait(S35) + wait(S35)
+    yield "half-close", opened() + craft(FIN | ACK, payload=80, ack=191, bits=0x10) + receive() + receive() + send(9000) + acks + do(CLOSE) + acks
+    yield "time-wait", opened() + do(CLOSE) + acks + craft(FIN | ACK, ack=191, bits=0x10) + wait(S7) + craft(SYN, off=9000) + craft(payload=80) + wait(S35)
+    yield "disconnect", connected() + send(9000) + do(DISCONNECT) + connected() + send(100) + acks
+    yield "four", b"".join(opened(i) for i in range(2)) + b"".join(connected(i) for i in (2, 3)) + \
+        b"".join(send(9000, slot=i) + do(DATA_IN, 100, 255, slot=i) + receive(slot=i) for _ in range(3) for i in range(4))
+    yield "mtu-probing", do(SYSCTL, 8, 2) + opened() + send(60000) + acks + wait(S1) + acks + send(60000) + acks + wait(S7)
+    yield "splits", opened() + setting(10, 6) + send(30000) + craft(ack=0, sacks=[(3, 5), (8, 7)]) * 3 + setting(10, 90) + send(9000) + craft(ack=90) + acks
+
+
+def conversation_seeds():
+    for name, program in conversation_programs():
+        yield name, bytes([USUAL, 0]) + program
+        if name in ("both-ways", "sack-two", "timeouts", "partial-acks", "icmp", "cork", "zerocopy"):
+            yield name + "-bare", bytes([0, 0]) + program
+            yield name + "-offloads", bytes([USUAL | CONV_OFFLOADS, 0]) + program
+        if name in ("both-ways", "sack-two", "holes", "prune"):
+            yield name + "-small", bytes([USUAL | CONV_SMALL | CONV_TINY, 0]) + program
+            yield name + "-linear-ecn", bytes([USUAL | CONV_LINEAR | CONV_ECN, 0]) + program
+            for fail in (1, 3, 7):
+                yield f"{name}-fail-{fail}", bytes([USUAL, 0]) + opened() + do(FAIL, variant=fail) + program
+            yield f"{name}-fail-always", bytes([USUAL, 0]) + opened() + b"".join(do(FAIL, variant=1 + i % 3) + program[at:at + 3] for i, at in
+                                                                                enumerate(range(0, len(program), 3)))
+
+
 def main():
-    for target, seeds in (("frame", frame_seeds()), ("tcp_options", option_seeds()), ("ip_fragments", fragment_seeds())):
+    for target, seeds in (("conversation", conversation_seeds()), ("frame", frame_seeds()), ("tcp_options", option_seeds()), ("ip_fragments", fragment_seeds())):
         where = CORPUS / target
         where.mkdir(parents=True, exist_ok=True)
         for old in where.glob("seed-*"):

@@ -3,6 +3,7 @@
 #include "pair.h"
 #include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 static int listener(uint16_t port, int backlog)
 {
@@ -318,6 +319,59 @@ static void accept_any_tells_the_destination(void **state)
 	assert_int_equal(xmit_read(a, c, buf, sizeof(buf)), 2);
 }
 
+/* splice(2): what is there, and only the first byte is waited for. */
+static void splice_moves_what_is_there(void **state)
+{
+	static char big[200000], back[sizeof(big)];
+	int fds[2], c, datagram = xmit_socket(b, AF_INET, SOCK_DGRAM, 0);
+	size_t moved = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = (char)(i * 7);
+	assert_int_equal(pipe(fds), 0);
+	int d = connected(88, &c);
+	assert_int_equal(xmit_write(a, c, big, 1000), 1000);
+	assert_int_equal(xmit_splice_to(b, d, fds[1], 300, 0), 300); /* waits until it comes */
+	assert_int_equal(xmit_splice_to(b, d, fds[1], 5000, 0), 700);
+	assert_int_equal(read(fds[0], back, sizeof(back)), 1000);
+	assert_memory_equal(back, big, 1000);
+	assert_int_equal(xmit_fcntl(b, d, F_SETFL, O_NONBLOCK), 0);
+	FAILS(xmit_splice_to(b, d, fds[1], 1, 0), EAGAIN);
+	FAILS(xmit_splice_to(b, datagram, fds[1], 1, 0), EINVAL);
+	FAILS(xmit_splice_to(b, 9999, fds[1], 1, 0), EBADF);
+
+	/* A pipe that is full takes what it can; the rest stays where it was. */
+	assert_int_equal(xmit_fcntl(a, c, F_SETFL, O_NONBLOCK), 0);
+	for (size_t sent = 0; moved < sizeof(big);) {
+		ssize_t n = sent < sizeof(big) ? xmit_write(a, c, big + sent, sizeof(big) - sent) : 0;
+		sent += n > 0 ? (size_t)n : 0;
+		sim_run(&s, SIM_MS);
+		n = xmit_splice_to(b, d, fds[1], sizeof(big), XMIT_SPLICE_F_NONBLOCK);
+		assert_true(n > 0 || errno == EAGAIN);
+		for (ssize_t got; n > 0; n -= got, moved += (size_t)got) {
+			got = read(fds[0], back + moved, (size_t)n);
+			assert_true(got > 0);
+		}
+	}
+	assert_memory_equal(back, big, sizeof(big));
+
+	/* The other way: all that the pipe holds now. */
+	FAILS(xmit_splice_from(b, d, fds[0], 10, XMIT_SPLICE_F_NONBLOCK), EAGAIN);
+	assert_int_equal(write(fds[1], big, 5000), 5000);
+	assert_int_equal(xmit_splice_from(b, d, fds[0], 2000, 0), 2000);
+	assert_int_equal(xmit_splice_from(b, d, fds[0], 100000, XMIT_SPLICE_F_MORE), 3000);
+	sim_run(&s, SIM_SEC);
+	assert_int_equal(xmit_read(a, c, back, sizeof(back)), 5000);
+	assert_memory_equal(back, big, 5000);
+	close(fds[1]);
+	assert_int_equal(xmit_splice_from(b, d, fds[0], 10, 0), 0); /* its writers are gone */
+	assert_int_equal(xmit_close(a, c), 0);
+	sim_run(&s, SIM_SEC);
+	assert_int_equal(xmit_splice_to(b, d, fds[0], 10, 0), 0);
+	close(fds[0]);
+}
+
 /* Connections to any destination that are closing, after all who take such connections are gone: they still hear their peers, to the last ACK. */
 static void accept_any_holds_until_the_last_connection_is_over(void **state)
 {
@@ -365,7 +419,7 @@ int main(void)
 		T(socket_arguments), T(unconnected_stream), T(bind_errors), T(connect_refused_and_unreachable), T(nonblocking_connect),
 		T(stream_shutdown_and_eof), T(close_with_unread_data_resets), T(linger_zero_resets), T(receive_flags), T(udp_basics),
 		T(unknown_options_fail_loudly), T(v4_mapped_sockets), T(epoll_level_edge_and_callbacks), T(accept_any_tells_the_destination),
-		T(accept_any_holds_until_the_last_connection_is_over),
+		T(splice_moves_what_is_there), T(accept_any_holds_until_the_last_connection_is_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

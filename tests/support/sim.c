@@ -128,6 +128,8 @@ static uint64_t earliest(struct sim *s)
 		if (t < next)
 			next = t;
 	}
+	if (s->outside.next && s->outside.next(s->outside.ctx) < next)
+		next = s->outside.next(s->outside.ctx);
 	return next;
 }
 
@@ -136,6 +138,8 @@ static bool run_hosts(struct sim *s)
 {
 	bool more = false;
 
+	if (s->outside.run)
+		s->outside.run(s->outside.ctx);
 	for (int i = 0; i < s->hosts; i++)
 		if (xmit_poll(s->host[i], 0) > 0)
 			more = true;

@@ -25,6 +25,8 @@ struct sim {
 	xmit_dev *dev[SIM_HOSTS_MAX];
 	int log_lines;
 	bool in_step;
+	/* Something between the hosts that has times of its own (link.h); run() does what is due, next() says when again. */
+	struct sim_outside { uint64_t (*next)(void *ctx); void (*run)(void *ctx); void *ctx; } outside;
 };
 
 void sim_init(struct sim *s, uint64_t seed);

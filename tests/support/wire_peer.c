@@ -52,9 +52,22 @@ static uint16_t sum_fold(uint32_t sum)
 	return (uint16_t)~sum;
 }
 
+/* Where the packet is bound for in the end: with a source route on its way that is the route's last address (RFC 1122 4.2.3.8). */
+static const uint8_t *final_destination(const uint8_t *ip)
+{
+	const uint8_t *o = ip + WIRE_IP, *end = ip + (ip[0] & 15) * 4u;
+
+	while (o + 2 < end && *o && (*o == 1 || (o[1] >= 2 && o + o[1] <= end))) {
+		if ((*o == 131 || *o == 137) && o[1] >= 7 && o[2] <= o[1])
+			return o + o[1] - 4;
+		o += *o == 1 ? 1 : o[1];
+	}
+	return ip + 16;
+}
+
 static uint32_t pseudo_sum(const uint8_t *ip, size_t len)
 {
-	return sum_bytes(ip + 12, 8, ip[9] + (uint32_t)len);
+	return sum_bytes(final_destination(ip), 4, sum_bytes(ip + 12, 4, ip[9] + (uint32_t)len));
 }
 
 static size_t sum_at(uint8_t protocol)
@@ -203,6 +216,8 @@ static int take_frame(void *ctx, const struct iovec *iov, int n, const struct xm
 	if (l4 && ip[9] == IPPROTO_TCP && wire_get32(ip + 16) == WIRE_PEER_IP) {
 		follow(&p->conn, l4, l4_len);
 		follow(&p->opening, l4, l4_len);
+		if (p->on_segment)
+			p->on_segment(p->ctx, l4, l4_len);
 	}
 	return 0;
 }

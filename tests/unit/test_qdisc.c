@@ -149,6 +149,12 @@ static void test_limits(void **state)
 	assert_int_equal(drops(fx, SKB_DROP_REASON_QDISC_RESET), 3);
 	for (uint8_t i = 0; i < 4; i++)
 		assert_int_equal(xsend(dev, i, 0), i < 2 ? NET_XMIT_SUCCESS : NET_XMIT_DROP);
+	/* None may wait: none passes either, although the device has room. */
+	toy_of(dev)->room = 10;
+	assert_int_equal(xmit_qdisc_set(dev, "pfifo", XMIT_QDISC_NOTHING), 0);
+	assert_int_equal(xsend(dev, 1, 0), NET_XMIT_DROP);
+	assert_int_equal(xmit_qdisc_set(dev, "bfifo", XMIT_QDISC_NOTHING), 0);
+	assert_int_equal(xsend(dev, 1, 0), NET_XMIT_DROP);
 	assert_int_equal(xmit_qdisc_set(dev, "nosuch", 0), -1);
 	assert_int_equal(errno, ENOENT);
 	fx_free(fx);

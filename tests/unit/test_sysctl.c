@@ -7,6 +7,7 @@
 
 struct settings {
 	int32_t sack, mem[3];
+	uint32_t lowat;
 	uint64_t big[3];
 	char cc[16];
 };
@@ -35,6 +36,7 @@ static int show_custom(struct net *net, const struct sysctl_entry *e, char *buf,
 static const struct sysctl_entry table[] = {
 	{"net.ipv4.tcp_sack", SYSCTL_INT, offsetof(struct settings, sack), 1, 0, 10, refuse_seven, NULL},
 	{"net.ipv4.tcp_rmem", SYSCTL_INT_VEC, offsetof(struct settings, mem), 3, 1, INT32_MAX, NULL, NULL},
+	{"net.ipv4.tcp_notsent_lowat", SYSCTL_INT, offsetof(struct settings, lowat), 1, 0, UINT32_MAX, NULL, NULL},
 	{"net.ipv4.tcp_mem", SYSCTL_ULONG_VEC, offsetof(struct settings, big), 3, 0, INT64_MAX, NULL, NULL},
 	{"net.ipv4.tcp_congestion_control", SYSCTL_STRING, offsetof(struct settings, cc), 16, 0, 0, known_algorithm, NULL},
 };
@@ -71,6 +73,11 @@ static void reads_and_writes(void **state)
 	assert_int_equal(s.mem[1], 0x2000);
 	assert_int_equal(sysctl_set(net, "net.ipv4.tcp_mem", "1 2 9223372036854775807", NULL, 0), 0);
 	assert_true(s.big[2] == INT64_MAX);
+	assert_int_equal(sysctl_set(net, "net.ipv4.tcp_notsent_lowat", "4294967295", NULL, 0), 0); /* an unsigned one */
+	assert_true(s.lowat == UINT32_MAX);
+	sysctl_get(net, "net.ipv4.tcp_notsent_lowat", buf, sizeof(buf));
+	assert_string_equal(buf, "4294967295");
+	assert_int_equal(sysctl_set(net, "net.ipv4.tcp_notsent_lowat", "-1", NULL, 0), -EINVAL);
 	assert_int_equal(sysctl_set(net, "net.ipv4.tcp_congestion_control", "reno\n", NULL, 0), 0);
 	assert_string_equal(s.cc, "reno");
 	assert_int_equal(sysctl_get(net, "net.core.custom", buf, sizeof(buf)), 12);
@@ -140,7 +147,7 @@ static void listed_in_order_of_name(void **state)
 	(void)state;
 	visited[0] = '\0';
 	sysctl_for_each(&tn->net, visit, NULL);
-	assert_string_equal(visited, "net.core.custom=custom value;net.ipv4.tcp_congestion_control=cubic;net.ipv4.tcp_mem=1\t2\t3;"
+	assert_string_equal(visited, "net.core.custom=custom value;net.ipv4.tcp_congestion_control=cubic;net.ipv4.tcp_mem=1\t2\t3;net.ipv4.tcp_notsent_lowat=0;"
 				     "net.ipv4.tcp_rmem=4096\t131072\t6291456;net.ipv4.tcp_sack=1;");
 	test_net_free(tn);
 }
