@@ -9,12 +9,38 @@
 #include "ip/error_queue.h"
 #include "tcp/tcp_zerocopy.h"
 
+/* Of the socket's own messages; those that mean nothing to a stream are accepted, as on Linux, if they are well formed. */
+static int parse_socket_message(int type, const uint8_t *data, size_t len, uint32_t *tsflags)
+{
+	enum { PRIORITY = 12, MARK = 36, CREDENTIALS = 2, TIMESTAMPING_NEW = 65 };
+	uint32_t v;
+
+	switch (type) {
+	case SO_TIMESTAMPING:
+	case TIMESTAMPING_NEW:
+		if (len != sizeof(v))
+			return -EINVAL;
+		memcpy(&v, data, sizeof(v));
+		if (v & ~(uint32_t)SOF_TIMESTAMPING_TX_RECORD_MASK_)
+			return -EINVAL;
+		*tsflags = (*tsflags & ~(uint32_t)SOF_TIMESTAMPING_TX_RECORD_MASK_) | v;
+		return 0;
+	case MARK:
+	case PRIORITY:
+		return len == sizeof(v) ? 0 : -EINVAL;
+	case SCM_RIGHTS:
+	case CREDENTIALS:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 int tcp_parse_send_cmsg(const struct sock *sk, const struct msghdr_k *msg, uint32_t *tsflags)
 {
 	const uint8_t *at = msg->control;
 	size_t left = msg->control ? msg->controllen : 0, head = ALIGN_UP(sizeof(struct cmsghdr), sizeof(size_t)), n;
 	struct cmsghdr h;
-	uint32_t v;
 
 	*tsflags = sk->sk_ext ? sk->sk_ext->tsflags : 0;
 	for (; left >= sizeof(h); at += n, left -= n) {
@@ -22,18 +48,9 @@ int tcp_parse_send_cmsg(const struct sock *sk, const struct msghdr_k *msg, uint3
 		n = (size_t)h.cmsg_len;
 		if (n < head || n > left)
 			return -EINVAL;
-		if (h.cmsg_level == SOL_SOCKET) {
-			if (h.cmsg_type == SO_TIMESTAMPING || h.cmsg_type == 65) {
-				if (n != head + sizeof(v))
-					return -EINVAL;
-				memcpy(&v, at + head, sizeof(v));
-				if (v & ~(uint32_t)SOF_TIMESTAMPING_TX_RECORD_MASK_)
-					return -EINVAL;
-				*tsflags = (*tsflags & ~(uint32_t)SOF_TIMESTAMPING_TX_RECORD_MASK_) | v;
-			} else if (h.cmsg_type != SCM_RIGHTS && h.cmsg_type != 2 /* SCM_CREDENTIALS */ && h.cmsg_type != 36 /* SO_MARK */) {
-				return -EINVAL;
-			}
-		}
+		int err = h.cmsg_level == SOL_SOCKET ? parse_socket_message(h.cmsg_type, at + head, n - head, tsflags) : 0;
+		if (err)
+			return err;
 		n = MIN(ALIGN_UP(n, sizeof(size_t)), left);
 	}
 	return 0;
