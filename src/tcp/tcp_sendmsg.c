@@ -400,8 +400,8 @@ ssize_t tcp_sendmsg(struct sock *sk, struct msghdr_k *msg)
 	tcp_trace(sk, TP_tcp_sendmsg, tcp_sk(sk)->write_seq, tcp_sk(sk)->write_seq + (uint32_t)msg->iter.count, (uint32_t)msg->iter.count);
 	c.timeo_ns = sock_sndtimeo(sk, c.flags & MSG_DONTWAIT);
 	err = begin_extras(&c);
-	if (unlikely(err))
-		return err;
+	if (unlikely(err)) /* an error of the connection is told first */
+		return sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN) ? tcp_stream_error(sk, -EPIPE) : err;
 	err = wait_until_open(&c);
 	if (likely(!err)) {
 		tcp_rate_check_app_limited(sk);
