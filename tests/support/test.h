@@ -68,8 +68,9 @@ static inline void mini_fail_pair(const char *file, int line, const char *what, 
 #define assert_in_range(v, lo, hi) \
 	do { \
 		unsigned long long mini_v = (unsigned long long)(v); /* once, as cmocka does: v may have effects */ \
-		if (mini_v < (unsigned long long)(lo) || mini_v > (unsigned long long)(hi)) \
-			mini_fail_pair(__FILE__, __LINE__, #v " in " #lo " to " #hi, mini_v, (unsigned long long)(lo)); \
+		unsigned long long mini_lo = (unsigned long long)(lo), mini_hi = (unsigned long long)(hi); \
+		if (mini_v < mini_lo || mini_v > mini_hi) \
+			mini_fail_pair(__FILE__, __LINE__, #v " in " #lo " to " #hi, mini_v, mini_v < mini_lo ? mini_lo : mini_hi); \
 	} while (0)
 #define assert_memory_equal(a, b, n) assert_true(memcmp(a, b, n) == 0)
 #define assert_memory_not_equal(a, b, n) assert_true(memcmp(a, b, n) != 0)
