@@ -17,7 +17,7 @@
 #include "core/mem_internal.h"
 
 enum { DISCARD_ORDER = 4, DISCARD_THRESHOLD_PAGES = 256, KEPT_MOST = 64, KEPT_ARENA_SHARE = 64 };
-enum { FRAG_ORDER_SMALL = 3, FRAG_ORDER_LARGE = 4, LARGE_ARENA_PAGES = 64 << (20 - PAGE_SHIFT) };
+enum { FRAG_ORDER_SMALL = 3, FRAG_ORDER_LARGE = 5, LARGE_ARENA_PAGES = 64 << (20 - PAGE_SHIFT) };
 #define DISCARD_PERIOD_NS NSEC_PER_SEC
 
 static bool counts_as_dirty(const struct page *pg) { return pg->order >= DISCARD_ORDER && pg->content == CONTENT_DIRTY; }

@@ -68,7 +68,6 @@ struct sock *sk_alloc(struct net *net, const struct proto *prot, uint16_t family
 	sk->sk_wmem_alloc = 1;
 	sk->sk_rcvbuf = sk->sk_sndbuf = BUFFER_DEFAULT;
 	sk->sk_rcvlowat = 1;
-	sk->sk_rcvtimeo_ns = sk->sk_sndtimeo_ns = TIME_NEVER;
 	sk->sk_pacing_rate = UINT64_MAX;
 	sk->sk_pacing_shift = 10;
 	sk->sk_wake = wake_nobody;
@@ -188,6 +187,7 @@ int sk_ext_get(struct sock *sk, struct sock_ext **ext)
 			return -ENOMEM;
 		skb_queue_head_init(&e->error_queue);
 		e->max_pacing_rate = UINT64_MAX;
+		e->rcvtimeo_ns = e->sndtimeo_ns = TIME_NEVER;
 		sk->sk_ext = e;
 	}
 	*ext = sk->sk_ext;

@@ -90,10 +90,8 @@ struct sock {
 	struct timer_list sk_timer;         /* the one lazily re-armed timer */
 
 	/* Options and errors. */
-	int32_t sk_err, sk_err_soft;        /* positive errno */
+	int16_t sk_err, sk_err_soft;        /* positive errno */
 	uint32_t sk_priority, sk_mark;
-	uint64_t sk_rcvtimeo_ns, sk_sndtimeo_ns; /* TIME_NEVER: no limit */
-	uint32_t sk_lingertime_s;
 	uint16_t sk_ack_backlog, sk_max_ack_backlog; /* accept queue: now, most */
 	uint64_t sk_cookie;                 /* never reused within an instance */
 	struct socket *sk_socket;           /* NULL: orphan, or not yet accepted */
@@ -105,6 +103,8 @@ struct sock {
 struct sock_ext {
 	struct sk_buff_head error_queue;    /* each skb's cb holds a struct sock_exterr_skb (ip/error_queue.h) */
 	uint64_t max_pacing_rate;           /* SO_MAX_PACING_RATE, bytes a second */
+	uint64_t rcvtimeo_ns, sndtimeo_ns;  /* SO_RCVTIMEO, SO_SNDTIMEO; TIME_NEVER: no limit */
+	uint32_t lingertime_s;              /* SO_LINGER; UINT32_MAX: for ever */
 	uint64_t rx_timestamp_ns;
 	uint32_t tsflags, tskey;            /* SO_TIMESTAMPING; what identifiers count from */
 	uint32_t zckey;                     /* MSG_ZEROCOPY: number of the next call */
@@ -251,8 +251,11 @@ int sock_queue_err_skb(struct sock *sk, struct sk_buff *skb);
  * env.wait says.  The sock is held meanwhile.
  */
 int sk_wait(struct sock *sk, uint64_t *timeo_ns, bool (*cond)(struct sock *sk, void *arg), void *arg);
-static inline uint64_t sock_rcvtimeo(const struct sock *sk, bool nonblock) { return nonblock ? 0 : sk->sk_rcvtimeo_ns; }
-static inline uint64_t sock_sndtimeo(const struct sock *sk, bool nonblock) { return nonblock ? 0 : sk->sk_sndtimeo_ns; }
+/* How long a call may wait, ns; TIME_NEVER: no limit. */
+static inline uint64_t sock_rcvtimeo(const struct sock *sk, bool nonblock) { return nonblock ? 0 : sk->sk_ext ? sk->sk_ext->rcvtimeo_ns : TIME_NEVER; }
+static inline uint64_t sock_sndtimeo(const struct sock *sk, bool nonblock) { return nonblock ? 0 : sk->sk_ext ? sk->sk_ext->sndtimeo_ns : TIME_NEVER; }
+/* Seconds of SO_LINGER, 0 unless it was set. */
+static inline uint32_t sock_lingertime_s(const struct sock *sk) { return sk->sk_ext ? sk->sk_ext->lingertime_s : 0; }
 
 /* The callbacks of old, all by sk_wake: they tell the user's half which events became true. */
 static inline void sk_data_ready(struct sock *sk) { sk->sk_wake(sk, POLLIN | POLLRDNORM); }

@@ -100,7 +100,7 @@ int inet_release(struct socket *sock)
 		return 0;
 	uint64_t timeout = 0;
 	if (sock_flag(sk, SOCK_F_LINGER) && !sk->sk_net->dying)
-		timeout = sk->sk_lingertime_s == UINT32_MAX ? TIME_NEVER : sk->sk_lingertime_s * NSEC_PER_SEC;
+		timeout = sock_lingertime_s(sk) == UINT32_MAX ? TIME_NEVER : sock_lingertime_s(sk) * NSEC_PER_SEC;
 	ip_sock_release(sk);
 	sock->sk = NULL;
 	sk->sk_socket = NULL;

@@ -116,14 +116,14 @@ int sol_socket_getsockopt(struct socket *sock, int name, void *val, socklen_t *l
 	int v;
 
 	if (sock_timeo_is_rcv(name))
-		return get_timeo(sk->sk_rcvtimeo_ns, name, val, len);
+		return get_timeo(sock_rcvtimeo(sk, false), name, val, len);
 	if (sock_timeo_is_snd(name))
-		return get_timeo(sk->sk_sndtimeo_ns, name, val, len);
+		return get_timeo(sock_sndtimeo(sk, false), name, val, len);
 	if (int_option(sk, name, &v))
 		return out_int(val, len, v);
 	switch (name) {
 	case SO_LINGER: {
-		struct linger l = {.l_onoff = sock_flag(sk, SOCK_F_LINGER), .l_linger = (int)sk->sk_lingertime_s};
+		struct linger l = {.l_onoff = sock_flag(sk, SOCK_F_LINGER), .l_linger = (int)sock_lingertime_s(sk)};
 		return sock_opt_out(val, len, &l, sizeof(l));
 	}
 	case SO_BINDTODEVICE:

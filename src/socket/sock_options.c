@@ -46,19 +46,26 @@ static int set_rcvbuf(struct sock *sk, int val, bool force)
 
 static int set_linger(struct sock *sk, const void *val, socklen_t len)
 {
+	struct sock_ext *ext;
 	struct linger l;
 
 	if (len < sizeof(l))
 		return -EINVAL;
 	memcpy(&l, val, sizeof(l));
-	if (l.l_onoff)
-		sk->sk_lingertime_s = l.l_linger < 0 ? UINT32_MAX : (uint32_t)l.l_linger;
+	if (l.l_onoff && l.l_linger != (int)sock_lingertime_s(sk)) {
+		int err = sk_ext_get(sk, &ext);
+		if (err)
+			return err;
+		ext->lingertime_s = l.l_linger < 0 ? UINT32_MAX : (uint32_t)l.l_linger;
+	}
 	sock_valbool_flag(sk, SOCK_F_LINGER, l.l_onoff);
 	return 0;
 }
 
-static int set_timeo(uint64_t *timeo_ns, int name, const void *val, socklen_t len)
+static int set_timeo(struct sock *sk, int name, const void *val, socklen_t len)
 {
+	struct sock_ext *ext;
+	uint64_t timeo_ns;
 	int64_t sec, usec;
 
 	if (sock_timeo_is_new(name)) {
@@ -77,11 +84,15 @@ static int set_timeo(uint64_t *timeo_ns, int name, const void *val, socklen_t le
 	if (usec < 0 || usec >= 1000000)
 		return -EDOM;
 	if (sec < 0)
-		*timeo_ns = 0;
+		timeo_ns = 0;
 	else if ((!sec && !usec) || sec > INT64_MAX / (int64_t)NSEC_PER_SEC - 1)
-		*timeo_ns = TIME_NEVER;
+		timeo_ns = TIME_NEVER;
 	else
-		*timeo_ns = (uint64_t)sec * NSEC_PER_SEC + (uint64_t)usec * NSEC_PER_USEC;
+		timeo_ns = (uint64_t)sec * NSEC_PER_SEC + (uint64_t)usec * NSEC_PER_USEC;
+	int err = sk_ext_get(sk, &ext);
+	if (err)
+		return err;
+	*(sock_timeo_is_rcv(name) ? &ext->rcvtimeo_ns : &ext->sndtimeo_ns) = timeo_ns;
 	return 0;
 }
 
@@ -275,10 +286,8 @@ int sol_socket_setsockopt(struct socket *sock, int name, const void *val, sockle
 	int err = sock_opt_int(val, len, &v);
 	if (err)
 		return err;
-	if (sock_timeo_is_rcv(name))
-		return set_timeo(&sk->sk_rcvtimeo_ns, name, val, len);
-	if (sock_timeo_is_snd(name))
-		return set_timeo(&sk->sk_sndtimeo_ns, name, val, len);
+	if (sock_timeo_is_rcv(name) || sock_timeo_is_snd(name))
+		return set_timeo(sk, name, val, len);
 	if (name == SO_LINGER)
 		return set_linger(sk, val, len);
 	if (name == SO_MAX_PACING_RATE)

@@ -84,8 +84,6 @@ void sock_init_data(struct socket *sock, struct sock *sk)
 	sk->sk_sndbuf = ns->sysctl_wmem_default;
 	sk->sk_state = TCP_CLOSE;
 	sk->sk_rcvlowat = 1;
-	sk->sk_rcvtimeo_ns = TIME_NEVER;
-	sk->sk_sndtimeo_ns = TIME_NEVER;
 	sk->sk_pacing_rate = UINT64_MAX;
 	sk->sk_pacing_shift = 10;
 	sk->sk_wake = sock_no_wake;

@@ -96,7 +96,7 @@ static void close_connection(struct sock *sk, uint64_t timeout_ns)
 		NET_INC_STATS(net, TCPAbortOnClose);
 		tcp_set_state(sk, TCP_CLOSE);
 		tcp_send_active_reset(sk, MEM_RESERVE);
-	} else if (sock_flag(sk, SOCK_F_LINGER) && !sk->sk_lingertime_s) {
+	} else if (sock_flag(sk, SOCK_F_LINGER) && !sock_lingertime_s(sk)) {
 		sk->sk_prot->disconnect(sk);
 		NET_INC_STATS(net, TCPAbortOnData);
 	} else if (tcp_close_state(sk)) {

@@ -144,6 +144,7 @@ struct tcp_sock {
 	uint16_t gso_segs;              /* segments in a super-segment, from tcp_tso_autosize */
 	uint32_t packets_out, retrans_out, sacked_out, lost_out; /* segments */
 	uint32_t snd_cwnd, snd_ssthresh, snd_cwnd_cnt, snd_cwnd_clamp; /* segments */
+	uint32_t urg_seq;
 	uint64_t snd_cwnd_stamp_ns, lsndtime_ns, rcv_tstamp_ns;
 	uint32_t high_seq;              /* snd_nxt when recovery began */
 	uint32_t reordering;            /* segments */
@@ -170,9 +171,8 @@ struct tcp_sock {
 	uint8_t keepalive_probes;       /* TCP_KEEPCNT, 0: the sysctl's */
 	uint8_t dup_ack_counter, defer_accept;
 	uint8_t rack_reo_steps, rack_reo_persist; /* reordering window: quarters of the least RTT beyond one; recoveries that this still lasts */
-	uint16_t urg_data;              /* urgent byte and TCP_URG_* */
+	uint16_t urg_data;              /* urgent byte and TCP_URG_*; where it is: urg_seq */
 	uint32_t pred_flags;            /* header prediction: doff, flags, window as they should come; network order; 0: off */
-	uint32_t urg_seq;
 	struct { uint32_t rtt_us, seq; uint64_t time_us; } rcv_rtt_est;
 	struct { uint32_t space, seq; uint64_t time_us; } rcvq_space;
 	uint32_t total_retrans;

@@ -91,7 +91,7 @@ static bool sock_is_readable(void *arg)
 static ssize_t splice_to(struct socket *sock, int host_fd, size_t n, bool nonblock, bool pipe_nonblock)
 {
 	struct net *net = sock->net;
-	uint64_t timeo = sock->sk->sk_rcvtimeo_ns;
+	uint64_t timeo = sock_rcvtimeo(sock->sk, false);
 	uint64_t deadline = timeo > TIME_NEVER - net->now_ns ? TIME_NEVER : net->now_ns + timeo;
 
 	if (!sock->sk->sk_prot->recv_iov)

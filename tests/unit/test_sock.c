@@ -258,7 +258,9 @@ static void waiting(void **state)
 	int err; /* a datagram sender waits for room, not for ever */
 	net->env.wait = wait_for_deadline;
 	sk->sk_sndbuf = 1000;
-	sk->sk_sndtimeo_ns = 2 * NSEC_PER_SEC;
+	struct sock_ext *ext;
+	assert_int_equal(sk_ext_get(sk, &ext), 0);
+	ext->sndtimeo_ns = 2 * NSEC_PER_SEC;
 	struct sk_buff *skb = sock_alloc_send_skb(sk, 0, 2000, false, &err);
 	assert_non_null(skb);
 	assert_null(sock_alloc_send_skb(sk, 0, 10, true, &err));
