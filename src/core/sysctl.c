@@ -3,7 +3,7 @@
  * sysctl.c - the registry of settings: one array of (entry, state), sorted by name, searched by halves.
  *
  * Names are Linux's; slashes are taken for dots, as sysctl(8) does.  A vector may be given fewer numbers than it has: the first ones are
- * then set, as Linux does.  Every refusal comes with a sentence that says what would be right.
+ * then set, and more are not looked at, as Linux does.  Every refusal comes with a sentence that says what would be right.
  */
 #include "core/sysctl.h"
 #include "xmit/control.h"
@@ -136,50 +136,61 @@ static void explain_number(const struct sysctl_entry *e, const char *value, char
 		explain(why, n, "%s takes %" PRId64 " to %" PRId64 ", not '%.*s'", e->name, e->min, e->max, MAX_VALUE_SHOWN, value);
 }
 
-/* Reads 1 to e->count numbers; how many, or -EINVAL. */
-static int parse_numbers(const struct sysctl_entry *e, const char *p, int64_t *v)
+/* One number at *p, as Linux reads it: any base, no plus sign, up to white space or the end. */
+static int parse_number(const struct sysctl_entry *e, const char **p, int64_t *v)
 {
-	unsigned count = e->count ? e->count : 1, n = 0;
+	char *end;
 
-	for (;;) {
-		char *end;
+	errno = 0;
+	*v = strtoll(*p, &end, 0);
+	if (end == *p || **p == '+' || errno || (*end && !isspace((unsigned char)*end)) || *v < e->min || *v > e->max)
+		return -EINVAL;
+	*p = end;
+	return 0;
+}
+
+static void store(const struct sysctl_entry *e, char *at, int i, int64_t v)
+{
+	if (e->type == SYSCTL_ULONG_VEC)
+		((uint64_t *)(void *)at)[i] = (uint64_t)v;
+	else
+		((int32_t *)(void *)at)[i] = (int32_t)v;
+}
+
+/* Numbers are stored one by one, those in front of a wrong one stay (but see `changed`); what follows the last is not looked at.  Nothing is no error. */
+static int store_numbers(const struct sysctl_entry *e, char *at, const char *p)
+{
+	int count = e->count ? (int)e->count : 1, err = 0;
+	int64_t v;
+
+	if (!*p)
+		return 0;
+	for (int i = 0; i < count && !err; i++) {
 		while (isspace((unsigned char)*p))
 			p++;
 		if (!*p)
-			break;
-		if (n == count)
-			return -EINVAL;
-		errno = 0;
-		long long x = strtoll(p, &end, 0);
-		if (end == p || errno || (*end && !isspace((unsigned char)*end)) || x < e->min || x > e->max)
-			return -EINVAL;
-		v[n++] = x;
-		p = end;
+			return i ? 0 : -EINVAL;
+		err = parse_number(e, &p, &v);
+		if (!err)
+			store(e, at, i, v);
 	}
-	return n ? (int)n : -EINVAL;
+	return err;
 }
 
 static int set_numbers(struct net *net, const struct setting *s, const char *value)
 {
 	const struct sysctl_entry *e = s->e;
-	bool wide = e->type == SYSCTL_ULONG_VEC;
-	size_t size = wide ? sizeof(uint64_t) : sizeof(int32_t);
 	char old[MAX_VECTOR * sizeof(uint64_t)], *at = s->state + e->offset;
-	int64_t v[MAX_VECTOR];
-	int n = parse_numbers(e, value, v), err;
+	size_t bytes = (e->count ? e->count : 1) * (e->type == SYSCTL_ULONG_VEC ? sizeof(uint64_t) : sizeof(int32_t));
+	int err;
 
-	if (n < 0)
-		return n;
-	memcpy(old, at, (size_t)n * size);
-	for (int i = 0; i < n; i++) {
-		if (wide)
-			((uint64_t *)(void *)at)[i] = (uint64_t)v[i];
-		else
-			((int32_t *)(void *)at)[i] = (int32_t)v[i];
+	memcpy(old, at, bytes);
+	err = store_numbers(e, at, value);
+	if (e->changed) {
+		err = err ? err : e->changed(net, e, value);
+		if (err)
+			memcpy(at, old, bytes);
 	}
-	err = e->changed ? e->changed(net, e, value) : 0;
-	if (err)
-		memcpy(at, old, (size_t)n * size);
 	return err;
 }
 
@@ -189,6 +200,8 @@ static int set_string(struct net *net, const struct setting *s, const char *valu
 	size_t len = strlen(value);
 	int err;
 
+	if (!len)
+		return 0; /* nothing changes nothing, as with numbers */
 	while (len && isspace((unsigned char)value[len - 1]))
 		len--;
 	if (len >= s->e->count)

@@ -14,7 +14,7 @@ struct sysctl_entry {
 	size_t offset;       /* of the member in the state given at registration: int32_t, uint64_t or char[len] */
 	unsigned count;      /* members of a vector; bytes of a string buffer */
 	int64_t min, max;    /* allowed range of each member */
-	/* Optional: runs after a successful write; -errno undoes it.  SYSCTL_CUSTOM: parses and stores by itself. */
+	/* Optional: runs after a successful write; -errno undoes it, as a wrong number does.  SYSCTL_CUSTOM: parses and stores by itself. */
 	int (*changed)(struct net *net, const struct sysctl_entry *e, const char *text);
 	int (*show)(struct net *net, const struct sysctl_entry *e, char *buf, size_t n); /* SYSCTL_CUSTOM only */
 };

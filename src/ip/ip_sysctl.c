@@ -36,11 +36,11 @@ static int high_thresh_changed(struct net *net, const struct sysctl_entry *e, co
 
 static const struct sysctl_entry ipv4_sysctls[] = {
 	INT("net.ipv4.ip_default_ttl", sysctl_ip_default_ttl, 1, 255),
-	INT("net.ipv4.ip_no_pmtu_disc", sysctl_ip_no_pmtu_disc, 0, 3),
+	INT("net.ipv4.ip_no_pmtu_disc", sysctl_ip_no_pmtu_disc, 0, 255),
 	INT_CHANGED("net.ipv4.ip_forward", sysctl_ip_forward, 0, 1, routing_changed),
 	INT_CHANGED("net.ipv4.conf.all.forwarding", sysctl_ip_forward, 0, 1, routing_changed),
 	INT_CHANGED("net.ipv4.conf.all.rp_filter", sysctl_rp_filter, 0, 2, routing_changed),
-	INT("net.ipv4.ip_nonlocal_bind", sysctl_ip_nonlocal_bind, 0, 1),
+	INT("net.ipv4.ip_nonlocal_bind", sysctl_ip_nonlocal_bind, 0, 255),
 	{.name = "net.ipv4.ip_local_port_range", .type = SYSCTL_INT_VEC, .offset = offsetof(struct netns_ipv4, sysctl_ip_local_port_range),
 	 .count = 2, .min = 1, .max = 65535, .changed = port_range_changed},
 	INT("net.ipv4.ip_unprivileged_port_start", sysctl_ip_unprivileged_port_start, 0, 65535),
@@ -50,7 +50,7 @@ static const struct sysctl_entry ipv4_sysctls[] = {
 	INT("net.ipv4.icmp_echo_ignore_all", sysctl_icmp_echo_ignore_all, 0, 1),
 	INT("net.ipv4.icmp_echo_ignore_broadcasts", sysctl_icmp_echo_ignore_broadcasts, 0, 1),
 	INT("net.ipv4.icmp_ratelimit", sysctl_icmp_ratelimit_ms, 0, INT_MAX),
-	INT("net.ipv4.icmp_ratemask", sysctl_icmp_ratemask, 0, INT_MAX),
+	INT("net.ipv4.icmp_ratemask", sysctl_icmp_ratemask, INT_MIN, INT_MAX),
 	INT("net.ipv4.icmp_msgs_per_sec", sysctl_icmp_msgs_per_sec, 0, INT_MAX),
 	INT("net.ipv4.icmp_msgs_burst", sysctl_icmp_msgs_burst, 0, INT_MAX),
 	INT("net.ipv4.icmp_ignore_bogus_error_responses", sysctl_icmp_ignore_bogus_error_responses, 0, 1),

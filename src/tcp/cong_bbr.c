@@ -5,117 +5,39 @@
  *
  * The sender keeps a model of the path: its bandwidth, the largest delivery rate (tcp_rate.c) of the last 10 round trips, and its round trip
  * without queues, the least of the last 10 seconds.  It sends at that bandwidth (pacing, tcp_pacing.c) times a gain, and lets at most
- * a multiple of bandwidth times round trip (BDP) be in flight.  Loss alone changes nothing of the model.
+ * a multiple of bandwidth times round trip (BDP) be in flight.  Loss alone changes nothing of the model, but
+ * where a policer drops (cong_bbr_model.c).
  *
  *	STARTUP     gain 2/ln 2 on both: doubles each round trip, until three rounds in a row bring less than a quarter more
  *	DRAIN       the inverse gain, until no more than a BDP is in flight: the queue that STARTUP made is gone
  *	PROBE_BW    for good: gain 5/4 (is there more?), 3/4 (drain what that queued), six times 1; each phase a round trip
  *	PROBE_RTT   the least round trip was not seen for 10 s: 4 segments in flight for 200 ms and a round trip, so that the queue empties
  *
- * Each ACK: update_model() then control() set pacing rate and cwnd.  In recovery the first round sends what is delivered, no more (packet
+ * Each ACK: update_model(), then pacing rate and cwnd by it.  In recovery the first round sends what is delivered, no more (packet
  * conservation); when it ends the window from before comes back.
  *
  * Gains are in 1/256 (as TCP_CC_INFO tells them), bandwidth in segments per microsecond times 2^24.  Linux's constants, where the draft leaves them
  * open: 1 % less is paced than the bandwidth, so that the queue does drain; three super-segments are allowed beyond the BDP for the end
- * hosts' sake, the window is even, and two segments larger where the gain probes.  What Linux has besides, detection of token-bucket
- * policers, is not here (doc/differences.md).
+ * hosts' sake, the window is even, and two segments larger where the gain probes.
  *
  * The model takes many round trips to make: the state stays attached while the connection is idle (TCP_CONG_KEEPS_STATE).
  */
-#include "tcp/tcp_input.h"
+#include "tcp/cong_bbr.h"
 
 enum {
-	UNIT = 256,
-	BW_SHIFT = 24,
-	HIGH_GAIN = UNIT * 2885 / 1000 + 1, /* 2 / ln 2 */
-	DRAIN_GAIN = UNIT * 1000 / 2885,
-	CWND_GAIN = 2 * UNIT,
-	CYCLE_LEN = 8, CYCLE_RANDOM = 7,
-	BW_ROUNDS = CYCLE_LEN + 2,      /* window of the bandwidth filter, round trips */
+	HIGH_GAIN = BBR_UNIT * 2885 / 1000 + 1, /* 2 / ln 2 */
+	DRAIN_GAIN = BBR_UNIT * 1000 / 2885,
+	CWND_GAIN = 2 * BBR_UNIT,
+	CYCLE_RANDOM = 7,
 	MIN_CWND = 4,                   /* segments */
-	FULL_BW_GROWTH = UNIT * 5 / 4, FULL_BW_ROUNDS = 3,
-	MIN_RTT_WINDOW_MS = 10000, PROBE_RTT_MS = 200,
+	FULL_BW_GROWTH = BBR_UNIT * 5 / 4, FULL_BW_ROUNDS = 3,
+	PROBE_RTT_MS = 200,
 	PACING_PERCENT = 99,
 	LOW_RATE_BYTES = 1200000 / 8,   /* below this pacing rate (bytes a second) no super-segments */
-	EXTRA_ACKED_ROUNDS = 5, EXTRA_ACKED_MAX_US = 100000, EPOCH_ACKED_MAX = 1 << 20,
 };
-static const uint16_t cycle_gain[CYCLE_LEN] = {UNIT * 5 / 4, UNIT * 3 / 4, UNIT, UNIT, UNIT, UNIT, UNIT, UNIT};
-
-enum bbr_mode { STARTUP, DRAIN, PROBE_BW, PROBE_RTT };
-
-/* The largest of the last BW_ROUNDS rounds: the best, the best since it, the best since that. */
-struct max_filter { struct { uint32_t value, round; } s[3]; };
-
-struct bbr {
-	struct max_filter bw;           /* segments per us << BW_SHIFT */
-	uint32_t min_rtt_us;            /* UINT32_MAX: none yet */
-	uint32_t min_rtt_stamp_ms;      /* when it was measured */
-	uint32_t probe_rtt_done_ms;     /* end of PROBE_RTT; 0: the flight is still draining */
-	uint32_t round;                 /* round trips so far */
-	uint32_t next_round_delivered;  /* tp->delivered at which this one ends */
-	uint64_t cycle_us;              /* when this phase of PROBE_BW began */
-	uint64_t epoch_us;              /* ACK aggregation: since when, and what came since */
-	uint32_t epoch_acked;
-	uint16_t extra_acked[2];        /* most beyond what the bandwidth explains, in this and the window before; segments */
-	uint32_t prior_cwnd;            /* before recovery or PROBE_RTT, segments */
-	uint32_t full_bw;               /* the largest bandwidth of STARTUP so far */
-	uint16_t pacing_gain, cwnd_gain;
-	uint8_t mode, cycle, full_bw_count, prev_ca_state, extra_rounds, extra_index;
-	bool round_start, round_done, packet_conservation, idle_restart, filled_pipe, has_seen_rtt, rtt_expired;
+static const uint16_t cycle_gain[BBR_CYCLE_LEN] = {
+	BBR_UNIT * 5 / 4, BBR_UNIT * 3 / 4, BBR_UNIT, BBR_UNIT, BBR_UNIT, BBR_UNIT, BBR_UNIT, BBR_UNIT,
 };
-static_assert(sizeof(struct bbr) <= sizeof(((struct tcp_active *)0)->ca_priv), "fits ca_priv");
-
-static struct bbr *bbr_of(const struct sock *sk) { return inet_csk_ca(sk); }
-static uint32_t now_ms(const struct sock *sk) { return (uint32_t)(sk->sk_net->now_ns / NSEC_PER_MSEC); }
-static bool is_after_ms(uint32_t a, uint32_t b) { return (int32_t)(a - b) > 0; }
-
-/* --- the bandwidth -------------------------------------------------------------------------------------------------------- */
-
-static uint32_t bandwidth(const struct bbr *b) { return b->bw.s[0].value; }
-
-/*
- * Kathleen Nichols' windowed maximum: three candidates, each the best of a later part of the window, so that when the best grows too old the
- * next one is at hand.  Candidates that are not followed up in a quarter and half of the window are replaced by what is newest.
- */
-static void filter_update(struct max_filter *f, uint32_t value, uint32_t round)
-{
-	uint32_t age = round - f->s[0].round;
-
-	if (value >= f->s[0].value || round - f->s[2].round > BW_ROUNDS) {
-		for (int i = 0; i < 3; i++)
-			f->s[i].value = value, f->s[i].round = round;
-		return;
-	}
-	for (int i = 1; i < 3; i++) {
-		if (value < f->s[i].value)
-			continue;
-		for (int j = i; j < 3; j++)
-			f->s[j].value = value, f->s[j].round = round;
-		break;
-	}
-	if (age > BW_ROUNDS) {
-		f->s[0] = f->s[1];
-		f->s[1] = f->s[2];
-		f->s[2].value = value, f->s[2].round = round;
-		if (round - f->s[0].round > BW_ROUNDS) {
-			f->s[0] = f->s[1];
-			f->s[1] = f->s[2];
-		}
-	} else if (f->s[1].round == f->s[0].round && age > BW_ROUNDS / 4) {
-		f->s[1].value = f->s[2].value = value;
-		f->s[1].round = f->s[2].round = round;
-	} else if (f->s[2].round == f->s[1].round && age > BW_ROUNDS / 2) {
-		f->s[2].value = value, f->s[2].round = round;
-	}
-}
-
-static uint64_t rate_bytes(const struct sock *sk, uint64_t bw, uint32_t gain, uint32_t percent)
-{
-	/* The order keeps within 64 bits up to terabits a second. */
-	uint64_t rate = bw * tcp_sk(sk)->mss_cache * gain / UNIT;
-
-	return rate * (1000000 / 100) * percent >> BW_SHIFT;
-}
 
 /* --- pacing and quantum ---------------------------------------------------------------------------------------------------- */
 
@@ -126,7 +48,7 @@ static uint64_t max_rate(const struct sock *sk)
 
 static uint64_t pacing_rate(const struct sock *sk, uint64_t bw, uint32_t gain)
 {
-	uint64_t rate = rate_bytes(sk, bw, gain, PACING_PERCENT);
+	uint64_t rate = bbr_rate_bytes(sk, bw, gain, PACING_PERCENT);
 
 	return MIN(rate, max_rate(sk));
 }
@@ -141,7 +63,7 @@ static void init_pacing_rate(struct sock *sk)
 		rtt_us = MAX(tp->srtt_us >> 3, 1u);
 		bbr_of(sk)->has_seen_rtt = true;
 	}
-	sk->sk_pacing_rate = pacing_rate(sk, ((uint64_t)tp->snd_cwnd << BW_SHIFT) / rtt_us, HIGH_GAIN);
+	sk->sk_pacing_rate = pacing_rate(sk, ((uint64_t)tp->snd_cwnd << BBR_BW_SHIFT) / rtt_us, HIGH_GAIN);
 }
 
 /* Until the pipe was full once, no sample may slow us down: the model is still growing. */
@@ -170,16 +92,6 @@ static uint32_t quantum(struct sock *sk)
 
 /* --- how much in flight ------------------------------------------------------------------------------------------------------ */
 
-static uint32_t bdp(const struct bbr *b, uint32_t bw, uint32_t gain)
-{
-	uint64_t product;
-
-	if (b->min_rtt_us == UINT32_MAX)
-		return TCP_INIT_CWND;
-	product = (uint64_t)bw * b->min_rtt_us;
-	return (uint32_t)(((product * gain / UNIT) + (1u << BW_SHIFT) - 1) >> BW_SHIFT);
-}
-
 /* Full super-segments on both hosts, an even number against delayed ACKs, and for a probe more than a BDP even where that is small. */
 static uint32_t with_quanta(struct sock *sk, uint32_t cwnd)
 {
@@ -187,21 +99,12 @@ static uint32_t with_quanta(struct sock *sk, uint32_t cwnd)
 
 	cwnd += 3 * quantum(sk);
 	cwnd = (cwnd + 1) & ~1u;
-	if (b->mode == PROBE_BW && b->cycle == 0)
+	if (b->mode == BBR_PROBE_BW && b->cycle == 0)
 		cwnd += 2;
 	return cwnd;
 }
 
-static uint32_t inflight(struct sock *sk, uint32_t bw, uint32_t gain) { return with_quanta(sk, bdp(bbr_of(sk), bw, gain)); }
-
-/* What receivers and links that hold ACKs back and let them come in bunches need on top. */
-static uint32_t aggregation_cwnd(const struct bbr *b)
-{
-	uint64_t most = (uint64_t)bandwidth(b) * EXTRA_ACKED_MAX_US >> BW_SHIFT;
-	uint32_t extra = MAX(b->extra_acked[0], b->extra_acked[1]);
-
-	return b->filled_pipe ? (uint32_t)MIN((uint64_t)extra, most) : 0;
-}
+static uint32_t inflight(struct sock *sk, uint32_t bw, uint32_t gain) { return with_quanta(sk, bbr_bdp(bbr_of(sk), bw, gain)); }
 
 /* --- the window ---------------------------------------------------------------------------------------------------------------- */
 
@@ -210,7 +113,7 @@ static void save_cwnd(struct sock *sk)
 	struct bbr *b = bbr_of(sk);
 	uint32_t cwnd = tcp_sk(sk)->snd_cwnd;
 
-	if (b->prev_ca_state < TCP_CA_Recovery && b->mode != PROBE_RTT)
+	if (b->prev_ca_state < TCP_CA_Recovery && b->mode != BBR_PROBE_RTT)
 		b->prior_cwnd = cwnd;
 	else
 		b->prior_cwnd = MAX(b->prior_cwnd, cwnd);
@@ -247,7 +150,7 @@ static void set_cwnd(struct sock *sk, const struct rate_sample *rs, uint32_t ack
 	uint32_t cwnd = tp->snd_cwnd, target;
 
 	if (acked && !modulate_for_recovery(sk, rs, acked, &cwnd)) {
-		target = with_quanta(sk, bdp(b, bandwidth(b), b->cwnd_gain) + aggregation_cwnd(b));
+		target = with_quanta(sk, bbr_bdp(b, bbr_bandwidth(b), b->cwnd_gain) + bbr_aggregation_cwnd(b));
 		if (b->filled_pipe)
 			cwnd = MIN(cwnd + acked, target);
 		else if (cwnd < target || tp->delivered < TCP_INIT_CWND)
@@ -255,7 +158,7 @@ static void set_cwnd(struct sock *sk, const struct rate_sample *rs, uint32_t ack
 		cwnd = MAX(cwnd, (uint32_t)MIN_CWND);
 	}
 	tp->snd_cwnd = MIN(cwnd, tp->snd_cwnd_clamp);
-	if (b->mode == PROBE_RTT)
+	if (b->mode == BBR_PROBE_RTT)
 		tp->snd_cwnd = MIN(tp->snd_cwnd, (uint32_t)MIN_CWND);
 }
 
@@ -265,26 +168,26 @@ static void advance_cycle(struct sock *sk)
 {
 	struct bbr *b = bbr_of(sk);
 
-	b->cycle = (b->cycle + 1) % CYCLE_LEN;
+	b->cycle = (b->cycle + 1u) % BBR_CYCLE_LEN;
 	b->cycle_us = tcp_act(sk)->delivered_mstamp_us;
 }
 
-static void enter_startup(struct bbr *b) { b->mode = STARTUP; }
+static void enter_startup(struct bbr *b) { b->mode = BBR_STARTUP; }
 
 /* Any phase but that which drains: flows that began together must not probe together. */
-static void enter_probe_bw(struct sock *sk)
+void bbr_enter_probe_bw(struct sock *sk)
 {
 	struct bbr *b = bbr_of(sk);
 
-	b->mode = PROBE_BW;
-	b->cycle = (uint8_t)(CYCLE_LEN - 1 - net_random_u32(sk->sk_net) % CYCLE_RANDOM);
+	b->mode = BBR_PROBE_BW;
+	b->cycle = (BBR_CYCLE_LEN - 1 - net_random_u32(sk->sk_net) % CYCLE_RANDOM) % BBR_CYCLE_LEN;
 	advance_cycle(sk);
 }
 
 static void leave_probe_rtt(struct sock *sk)
 {
 	if (bbr_of(sk)->filled_pipe)
-		enter_probe_bw(sk);
+		bbr_enter_probe_bw(sk);
 	else
 		enter_startup(bbr_of(sk));
 }
@@ -295,20 +198,20 @@ static bool cycle_phase_is_over(struct sock *sk, const struct rate_sample *rs)
 	bool full_length = tcp_act(sk)->delivered_mstamp_us - b->cycle_us > b->min_rtt_us;
 	uint32_t gain = cycle_gain[b->cycle];
 
-	if (gain == UNIT)
+	if (gain == BBR_UNIT)
 		return full_length;
 	/* A probe lasts until it has filled the path, or shown that there is no room. */
-	if (gain > UNIT)
-		return full_length && (rs->losses > 0 || rs->prior_in_flight >= inflight(sk, bandwidth(b), gain));
-	return full_length || rs->prior_in_flight <= inflight(sk, bandwidth(b), UNIT);
+	if (gain > BBR_UNIT)
+		return full_length && (rs->losses > 0 || rs->prior_in_flight >= inflight(sk, bbr_max_bw(b), gain));
+	return full_length || rs->prior_in_flight <= inflight(sk, bbr_max_bw(b), BBR_UNIT);
 }
 
 static void check_full_pipe(struct bbr *b, const struct rate_sample *rs)
 {
 	if (b->filled_pipe || !b->round_start || rs->is_app_limited)
 		return;
-	if (bandwidth(b) >= (uint64_t)b->full_bw * FULL_BW_GROWTH / UNIT) {
-		b->full_bw = bandwidth(b);
+	if (bbr_max_bw(b) >= (uint64_t)b->full_bw * FULL_BW_GROWTH / BBR_UNIT) {
+		b->full_bw = bbr_max_bw(b);
 		b->full_bw_count = 0;
 		return;
 	}
@@ -319,12 +222,12 @@ static void check_drain(struct sock *sk)
 {
 	struct bbr *b = bbr_of(sk);
 
-	if (b->mode == STARTUP && b->filled_pipe) {
-		b->mode = DRAIN;
-		tcp_sk(sk)->snd_ssthresh = inflight(sk, bandwidth(b), UNIT); /* what we believe, for TCP_INFO and for who comes after */
+	if (b->mode == BBR_STARTUP && b->filled_pipe) {
+		b->mode = BBR_DRAIN;
+		tcp_sk(sk)->snd_ssthresh = inflight(sk, bbr_max_bw(b), BBR_UNIT); /* what we believe, for TCP_INFO and for who comes after */
 	}
-	if (b->mode == DRAIN && tcp_packets_in_flight(tcp_sk(sk)) <= inflight(sk, bandwidth(b), UNIT))
-		enter_probe_bw(sk);
+	if (b->mode == BBR_DRAIN && tcp_packets_in_flight(tcp_sk(sk)) <= inflight(sk, bbr_max_bw(b), BBR_UNIT))
+		bbr_enter_probe_bw(sk);
 }
 
 static void check_probe_rtt_done(struct sock *sk)
@@ -332,9 +235,9 @@ static void check_probe_rtt_done(struct sock *sk)
 	struct tcp_sock *tp = tcp_sk(sk);
 	struct bbr *b = bbr_of(sk);
 
-	if (!b->probe_rtt_done_ms || !is_after_ms(now_ms(sk), b->probe_rtt_done_ms))
+	if (!b->probe_rtt_done_ms || !bbr_is_after_ms(bbr_now_ms(sk), b->probe_rtt_done_ms))
 		return;
-	b->min_rtt_stamp_ms = now_ms(sk);
+	b->min_rtt_stamp_ms = bbr_now_ms(sk);
 	tp->snd_cwnd = MAX(tp->snd_cwnd, b->prior_cwnd);
 	leave_probe_rtt(sk);
 }
@@ -349,7 +252,7 @@ static void handle_probe_rtt(struct sock *sk)
 	if (!b->probe_rtt_done_ms) {
 		if (in_flight > MIN_CWND)
 			return;
-		b->probe_rtt_done_ms = now_ms(sk) + PROBE_RTT_MS;
+		b->probe_rtt_done_ms = bbr_now_ms(sk) + PROBE_RTT_MS;
 		b->probe_rtt_done_ms += !b->probe_rtt_done_ms; /* 0 means none */
 		b->round_done = false;
 		b->next_round_delivered = tp->delivered;
@@ -365,12 +268,12 @@ static void check_probe_rtt(struct sock *sk, const struct rate_sample *rs)
 {
 	struct bbr *b = bbr_of(sk);
 
-	if (b->rtt_expired && !b->idle_restart && b->mode != PROBE_RTT) {
-		b->mode = PROBE_RTT;
+	if (b->rtt_expired && !b->idle_restart && b->mode != BBR_PROBE_RTT) {
+		b->mode = BBR_PROBE_RTT;
 		save_cwnd(sk);
 		b->probe_rtt_done_ms = 0;
 	}
-	if (b->mode == PROBE_RTT)
+	if (b->mode == BBR_PROBE_RTT)
 		handle_probe_rtt(sk);
 	if (rs->delivered > 0)
 		b->idle_restart = false;
@@ -379,92 +282,26 @@ static void check_probe_rtt(struct sock *sk, const struct rate_sample *rs)
 static void set_gains(struct bbr *b)
 {
 	static const struct { uint16_t pacing, cwnd; } gain[] = {
-		[STARTUP] = {HIGH_GAIN, HIGH_GAIN}, [DRAIN] = {DRAIN_GAIN, HIGH_GAIN}, [PROBE_BW] = {0, CWND_GAIN}, [PROBE_RTT] = {UNIT, UNIT},
+		[BBR_STARTUP] = {HIGH_GAIN, HIGH_GAIN}, [BBR_DRAIN] = {DRAIN_GAIN, HIGH_GAIN}, [BBR_PROBE_BW] = {0, CWND_GAIN}, [BBR_PROBE_RTT] = {BBR_UNIT, BBR_UNIT},
 	};
 
-	b->pacing_gain = b->mode == PROBE_BW ? cycle_gain[b->cycle] : gain[b->mode].pacing;
+	b->pacing_gain = b->mode == BBR_PROBE_BW ? cycle_gain[b->cycle] : gain[b->mode].pacing;
+	if (b->mode == BBR_PROBE_BW && b->lt_use_bw)
+		b->pacing_gain = BBR_UNIT; /* a policer would drop the probe */
 	b->cwnd_gain = gain[b->mode].cwnd;
-}
-
-/* --- the model -------------------------------------------------------------------------------------------------------------------- */
-
-/* A round trip, counted in packets: it ends when something sent after its beginning is delivered. */
-static void update_round(struct sock *sk, const struct rate_sample *rs)
-{
-	struct tcp_sock *tp = tcp_sk(sk);
-	struct bbr *b = bbr_of(sk);
-
-	if (seq_before(rs->prior_delivered, b->next_round_delivered))
-		return;
-	b->next_round_delivered = tp->delivered;
-	b->round++;
-	b->round_start = true;
-	b->packet_conservation = false;
-}
-
-static void update_bandwidth(struct sock *sk, const struct rate_sample *rs)
-{
-	struct bbr *b = bbr_of(sk);
-	uint64_t bw;
-
-	b->round_start = false;
-	if (rs->delivered < 0 || rs->interval_us <= 0)
-		return; /* no sample */
-	update_round(sk, rs);
-	bw = ((uint64_t)rs->delivered << BW_SHIFT) / (uint64_t)rs->interval_us;
-	bw = MIN(bw, (uint64_t)UINT32_MAX);
-	if (!rs->is_app_limited || bw >= bandwidth(b))
-		filter_update(&b->bw, (uint32_t)bw, b->round);
-}
-
-/* What was acknowledged beyond what the bandwidth brings in this time; the most of 5 to 10 rounds. */
-static void update_aggregation(struct sock *sk, const struct rate_sample *rs)
-{
-	struct bbr *b = bbr_of(sk);
-	uint64_t now_us = tcp_act(sk)->delivered_mstamp_us, expected;
-	uint32_t extra;
-
-	if (!rs->acked_sacked || rs->delivered < 0 || rs->interval_us <= 0)
-		return;
-	if (b->round_start && ++b->extra_rounds >= EXTRA_ACKED_ROUNDS) {
-		b->extra_rounds = 0;
-		b->extra_index ^= 1;
-		b->extra_acked[b->extra_index] = 0;
-	}
-	expected = now_us > b->epoch_us ? (uint64_t)bandwidth(b) * (now_us - b->epoch_us) >> BW_SHIFT : 0;
-	if (b->epoch_acked <= expected || b->epoch_acked + rs->acked_sacked >= EPOCH_ACKED_MAX) {
-		b->epoch_acked = 0;
-		b->epoch_us = now_us;
-		expected = 0;
-	}
-	b->epoch_acked += rs->acked_sacked;
-	extra = (uint32_t)(b->epoch_acked - expected);
-	extra = MIN(extra, tcp_sk(sk)->snd_cwnd);
-	b->extra_acked[b->extra_index] = (uint16_t)MAX((uint32_t)b->extra_acked[b->extra_index], MIN(extra, 0xffffu));
-}
-
-static void update_min_rtt(struct sock *sk, const struct rate_sample *rs)
-{
-	struct bbr *b = bbr_of(sk);
-
-	b->rtt_expired = is_after_ms(now_ms(sk), b->min_rtt_stamp_ms + MIN_RTT_WINDOW_MS);
-	if (rs->rtt_us < 0 || (rs->rtt_us >= b->min_rtt_us && (!b->rtt_expired || rs->is_ack_delayed)))
-		return;
-	b->min_rtt_us = (uint32_t)MIN(rs->rtt_us, (int64_t)UINT32_MAX - 1);
-	b->min_rtt_stamp_ms = now_ms(sk);
 }
 
 static void update_model(struct sock *sk, const struct rate_sample *rs)
 {
 	struct bbr *b = bbr_of(sk);
 
-	update_bandwidth(sk, rs);
-	update_aggregation(sk, rs);
-	if (b->mode == PROBE_BW && cycle_phase_is_over(sk, rs))
+	bbr_update_bandwidth(sk, rs);
+	bbr_update_aggregation(sk, rs);
+	if (b->mode == BBR_PROBE_BW && cycle_phase_is_over(sk, rs))
 		advance_cycle(sk);
 	check_full_pipe(b, rs);
 	check_drain(sk);
-	update_min_rtt(sk, rs);
+	bbr_update_min_rtt(sk, rs);
 	check_probe_rtt(sk, rs);
 	set_gains(b);
 }
@@ -478,7 +315,7 @@ static void bbr_cong_control(struct sock *sk, uint32_t ack, int flag, const stru
 	(void)ack;
 	(void)flag;
 	update_model(sk, rs);
-	set_pacing_rate(sk, bandwidth(b), b->pacing_gain);
+	set_pacing_rate(sk, bbr_bandwidth(b), b->pacing_gain);
 	set_cwnd(sk, rs, rs->acked_sacked);
 }
 
@@ -489,11 +326,12 @@ static void bbr_init(struct sock *sk)
 
 	tcp_sk(sk)->snd_ssthresh = TCP_INFINITE_SSTHRESH;
 	b->min_rtt_us = tp->rtt_min_us;
-	b->min_rtt_stamp_ms = now_ms(sk);
+	b->min_rtt_stamp_ms = bbr_now_ms(sk);
 	b->next_round_delivered = tp->delivered;
 	b->prev_ca_state = TCP_CA_Open;
 	b->epoch_us = tp->tcp_mstamp_us;
 	b->cycle_us = tp->tcp_mstamp_us;
+	bbr_lt_reset(sk);
 	enter_startup(b); /* the gains are set, and told, with the first ACK; until then the rate below rules */
 	init_pacing_rate(sk);
 	tcp_pacing_needed(sk);
@@ -513,6 +351,7 @@ static uint32_t bbr_undo_cwnd(struct sock *sk)
 
 	b->full_bw = 0;
 	b->full_bw_count = 0;
+	bbr_lt_reset(sk);
 	return tcp_sk(sk)->snd_cwnd;
 }
 
@@ -525,6 +364,7 @@ static void bbr_set_state(struct sock *sk, uint8_t new_state)
 	b->prev_ca_state = TCP_CA_Loss;
 	b->full_bw = 0;
 	b->round_start = true; /* an RTO ends the round */
+	bbr_lt_sample(sk, &(struct rate_sample){.losses = 1}); /* and a policer's burst of drops often ends in one */
 }
 
 /* Sending after silence: at the bandwidth, no faster; the pipe is empty. */
@@ -537,23 +377,23 @@ static void bbr_cwnd_event(struct sock *sk, enum tcp_ca_event ev)
 	b->idle_restart = true;
 	b->epoch_us = tcp_sk(sk)->tcp_mstamp_us;
 	b->epoch_acked = 0;
-	if (b->mode == PROBE_BW)
-		set_pacing_rate(sk, bandwidth(b), UNIT);
-	else if (b->mode == PROBE_RTT)
+	if (b->mode == BBR_PROBE_BW)
+		set_pacing_rate(sk, bbr_bandwidth(b), BBR_UNIT);
+	else if (b->mode == BBR_PROBE_RTT)
 		check_probe_rtt_done(sk);
 }
 
 static uint32_t bbr_sndbuf_expand(struct sock *sk)
 {
 	(void)sk;
-	return 3; /* windows: the gain of STARTUP while the writer is being woken */
+	return 3; /* windows: the gain of BBR_STARTUP while the writer is being woken */
 }
 
 /* struct tcp_bbr_info: bandwidth in bytes a second (low, high), least round trip in us, the gains. */
 static size_t bbr_get_info(struct sock *sk, uint32_t ext, int *attr, void *info)
 {
 	const struct bbr *b = bbr_of(sk);
-	uint64_t bw = rate_bytes(sk, bandwidth(b), UNIT, 100);
+	uint64_t bw = bbr_rate_bytes(sk, bbr_bandwidth(b), BBR_UNIT, 100);
 	uint32_t out[5] = {(uint32_t)bw, (uint32_t)(bw >> 32), b->min_rtt_us, b->pacing_gain, b->cwnd_gain};
 
 	if (!(ext & (1u << (INET_DIAG_BBRINFO - 1) | 1u << (INET_DIAG_VEGASINFO - 1))))

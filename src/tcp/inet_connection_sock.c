@@ -70,7 +70,7 @@ int inet_rtx_syn_ack(const struct sock *sk, struct request_sock *req)
 static uint64_t reqsk_timeout_ns(const struct request_sock *req)
 {
 	uint64_t us = (uint64_t)req->timeout_us << MIN(req->num_timeout, 10);
-	return MIN(us, (uint64_t)TCP_RTO_MAX_US) * NSEC_PER_USEC;
+	return MIN(us, (uint64_t)tcp_rto_max_us(req->listener)) * NSEC_PER_USEC;
 }
 
 /* SYN-ACKs that a request may still have: fewer when the queue is more than half full of old ones, to make room for young. */

@@ -49,7 +49,7 @@ struct inet_connection_sock {
 	uint64_t icsk_ack_timeout_ns;      /* delayed ACK */
 	uint64_t icsk_keepalive_ns;        /* keepalive; FIN_WAIT2; in LISTEN: none */
 	uint32_t icsk_rto_us;              /* current RTO with backoff, microseconds */
-	uint32_t icsk_rto_min_us;
+	uint32_t icsk_rto_min_us, icsk_rto_max_us; /* tcp_rto_min_us and tcp_rto_max_ms when the socket was made; TCP_RTO_MIN_US, TCP_RTO_MAX_MS */
 	uint32_t icsk_pmtu_cookie;         /* path MTU that mss_cache was made from */
 	uint32_t icsk_probes_tstamp_ms;
 	uint16_t icsk_ext_hdr_len;         /* bytes of IP options */

@@ -27,6 +27,7 @@ int tcp_init_sock(struct sock *sk)
 	icsk->icsk_timeout_ns = icsk->icsk_ack_timeout_ns = icsk->icsk_keepalive_ns = TIME_NEVER;
 	icsk->icsk_rto_us = TCP_TIMEOUT_INIT_US;
 	icsk->icsk_rto_min_us = (uint32_t)ns->sysctl_tcp_rto_min_us;
+	icsk->icsk_rto_max_us = (uint32_t)ns->sysctl_tcp_rto_max_ms * 1000;
 	icsk->icsk_af_ops = &ipv4_specific;
 	tp->mdev_us = TCP_TIMEOUT_INIT_US;
 	tp->rtt_min_us = UINT32_MAX;

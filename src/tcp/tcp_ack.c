@@ -72,7 +72,7 @@ static void ack_probe(struct sock *sk)
 		inet_csk_clear_xmit_timer(sk, ICSK_TIME_PROBE0);
 		/* The sender goes on right after this ACK (tcp_data_snd_check). */
 	} else {
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, tcp_probe0_when_us(sk, TCP_RTO_MAX_US));
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, tcp_probe0_when_us(sk, tcp_rto_max_us(sk)));
 	}
 }
 

@@ -240,7 +240,7 @@ void tcp_send_probe0(struct sock *sk)
 	if (!err) {
 		if (icsk->icsk_backoff < ns->sysctl_tcp_retries2)
 			icsk->icsk_backoff++;
-		when_us = tcp_probe0_when_us(sk, TCP_RTO_MAX_US);
+		when_us = tcp_probe0_when_us(sk, tcp_rto_max_us(sk));
 	} else {
 		when_us = TCP_RESOURCE_PROBE_US; /* it never left: no reason to back off */
 	}

@@ -133,7 +133,7 @@ static uint64_t compress_delay_ns(const struct sock *sk)
 
 	if (tp->srtt_us && tp->srtt_us < rtt)
 		rtt = tp->srtt_us;
-	return MIN(sk->sk_net->tcp->sysctl_tcp_comp_sack_delay_ns, rtt * (NSEC_PER_USEC >> 3) / 20) + sk->sk_net->tcp->sysctl_tcp_comp_sack_slack_ns;
+	return MIN(sk->sk_net->tcp->sysctl_tcp_comp_sack_delay_ns, rtt * (NSEC_PER_USEC >> 3) / 20) + MIN(sk->sk_net->tcp->sysctl_tcp_comp_sack_slack_ns, NSEC_PER_SEC);
 }
 
 /* Data is out of order.  False: the ACK is to go at once; else it is told with those that follow, by one. */

@@ -73,7 +73,7 @@ static bool challenge_budget(struct net *net)
 {
 	struct netns_tcp *nt = net->tcp;
 	uint64_t second = net->now_ns / NSEC_PER_SEC + 1;
-	uint32_t limit = (uint32_t)nt->sysctl_tcp_challenge_ack_limit;
+	uint32_t limit = (uint32_t)MAX(nt->sysctl_tcp_challenge_ack_limit, 0);
 
 	if (limit == INT32_MAX)
 		return true;

@@ -181,6 +181,7 @@ struct tcp_sock {
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 };
 static inline struct tcp_sock *tcp_sk(const struct sock *sk) { return (struct tcp_sock *)sk; }
+static inline uint32_t tcp_rto_max_us(const struct sock *sk) { return inet_csk(sk)->icsk_rto_max_us; }
 static inline struct tcp_active *tcp_act(const struct sock *sk) { return tcp_sk(sk)->active; }
 
 /* --- per instance ----------------------------------------------------------------------------------------------- */
@@ -208,7 +209,7 @@ struct netns_tcp {
 	int32_t sysctl_tcp_limit_output_bytes, sysctl_tcp_challenge_ack_limit, sysctl_tcp_invalid_ratelimit, sysctl_tcp_min_tso_segs;
 	int32_t sysctl_tcp_tso_win_divisor, sysctl_tcp_mtu_probing, sysctl_tcp_base_mss, sysctl_tcp_min_snd_mss, sysctl_tcp_workaround_signed_windows;
 	int32_t sysctl_tcp_retrans_collapse, sysctl_tcp_fastopen, sysctl_tcp_pacing_ss_ratio, sysctl_tcp_pacing_ca_ratio;
-	int32_t sysctl_tcp_min_rtt_wlen, sysctl_tcp_rto_min_us, sysctl_tcp_shrink_window, sysctl_tcp_comp_sack_nr;
+	int32_t sysctl_tcp_min_rtt_wlen, sysctl_tcp_rto_min_us, sysctl_tcp_rto_max_ms, sysctl_tcp_shrink_window, sysctl_tcp_reflect_tos, sysctl_tcp_tw_reuse_delay, sysctl_tcp_fack, sysctl_tcp_comp_sack_nr;
 	uint32_t sysctl_tcp_notsent_lowat;     /* bytes; UINT32_MAX: none */
 	int32_t sysctl_tcp_fastopen_blackhole_timeout_sec, sysctl_tcp_pingpong_thresh;
 	uint64_t sysctl_tcp_comp_sack_delay_ns, sysctl_tcp_comp_sack_slack_ns;
@@ -319,6 +320,7 @@ bool tcp_check_oom(struct sock *sk);                              /* too many or
 void tcp_check_space(struct sock *sk);
 /* True when the unsent part is below notsent_lowat. */
 bool tcp_stream_memory_free(const struct sock *sk);
+bool tcp_stream_half_free(const struct sock *sk);
 void tcp_sndbuf_expand(struct sock *sk);                          /* send-buffer auto-tuning: at establishment and as cwnd grows (tcp.c) */
 static inline int tcp_space(const struct sock *sk);               /* below */
 void tcp_free_skb(struct sock *sk, struct sk_buff *skb);          /* an skb of the write or rtx queue: uncharge, consume */
@@ -568,6 +570,7 @@ struct request_sock {
 	uint8_t snd_wscale : 4, rcv_wscale : 4;
 	uint8_t tstamp_ok : 1, sack_ok : 1, wscale_ok : 1, ecn_ok : 1, acked : 1, cookie_ts : 1, tfo_listener : 1, is_cookie : 1;
 	uint8_t num_retrans, tos;
+	uint8_t syn_tos;              /* of the SYN (tcp_reflect_tos) */
 	struct ip_options_data *opt;
 	struct saved_syn *saved_syn;  /* TCP_SAVE_SYN; the child takes it over */
 	uint64_t expires_ns;
@@ -596,6 +599,7 @@ struct tcp_timewait_sock {
 	uint8_t tos, rcv_wscale, accept_any;
 	uint8_t reuse : 1, reuseport : 1;
 	uint32_t rcv_nxt, snd_nxt, rcv_wnd, ts_offset, ts_recent, ts_recent_stamp_s, last_oow_ack_time_ms, mark, priority;
+	uint64_t entry_ns;            /* when the wait began */
 	struct tcp_md5_key *md5_key;  /* the peer's, a copy; NULL: none */
 };
 static_assert(offsetof(struct tcp_timewait_sock, state) == offsetof(struct sock, sk_state), "state is read through struct sock");

@@ -28,7 +28,7 @@ static void ld_rto_revert(struct sock *sk, uint32_t seq)
 		tcp_set_rto(sk);
 	else
 		icsk->icsk_rto_us = TCP_TIMEOUT_INIT_US;
-	icsk->icsk_rto_us = (uint32_t)MIN((uint64_t)icsk->icsk_rto_us << MIN(icsk->icsk_backoff, 10), (uint64_t)TCP_RTO_MAX_US);
+	icsk->icsk_rto_us = (uint32_t)MIN((uint64_t)icsk->icsk_rto_us << MIN(icsk->icsk_backoff, 10), (uint64_t)tcp_rto_max_us(sk));
 
 	tcp_mstamp_refresh(tp);
 	due_us = skb->skb_mstamp_ns / NSEC_PER_USEC + icsk->icsk_rto_us;

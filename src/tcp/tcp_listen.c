@@ -56,6 +56,9 @@ struct request_sock *inet_reqsk_alloc(struct sock *sk, const struct sk_buff *skb
 	req->iif = skb->dev ? skb->dev->ifindex : 0;
 	req->mark = sk->sk_mark;
 	req->tos = tcp_ca_needs_ecn(sk) ? inet_sk(sk)->tos : inet_sk(sk)->tos & ~INET_ECN_MASK;
+	req->syn_tos = iph->tos & ~INET_ECN_MASK;
+	if (unlikely(net->tcp->sysctl_tcp_reflect_tos))
+		req->tos = req->syn_tos | (req->tos & INET_ECN_MASK);
 	req->timeout_us = TCP_TIMEOUT_INIT_US;
 	req->trace_cookie = ++net->cookie_next; /* the child's */
 	return req;

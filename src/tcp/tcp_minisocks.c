@@ -133,6 +133,8 @@ struct sock *tcp_create_openreq_child(const struct sock *sk, struct request_sock
 	inet->inet_dport = req->rmt_port;
 	inet->inet_sport = req->loc_port;
 	inet->inet_num = req->num;
+	if (unlikely(child->sk_net->tcp->sysctl_tcp_reflect_tos))
+		inet->tos = req->syn_tos;
 	inet->inet_id = (uint16_t)net_random_u32(child->sk_net);
 
 	child_init_state(child, req, skb);
@@ -258,7 +260,7 @@ static void answer_syn_again(struct sk_buff *skb, struct request_sock *req)
 		return;
 	if (inet_rtx_syn_ack(req->listener, req))
 		return;
-	expires = net->now_ns + MIN((uint64_t)req->timeout_us << MIN(req->num_timeout, 10), (uint64_t)TCP_RTO_MAX_US) * NSEC_PER_USEC;
+	expires = net->now_ns + MIN((uint64_t)req->timeout_us << MIN(req->num_timeout, 10), (uint64_t)tcp_rto_max_us(req->listener)) * NSEC_PER_USEC;
 	if (req->tfo_listener) {
 		req->expires_ns = expires;
 	} else if (timer_pending(&req->timer)) {

@@ -26,6 +26,9 @@ enum { PROBE_CWND_MIN = 11 };
 
 static struct tcp_mtup *mtup_of(const struct sock *sk) { return &tcp_sk(sk)->ext->mtup; }
 
+/* Linux takes any number for it. */
+static int base_mss(const struct netns_tcp *ns) { return MIN(MAX(ns->sysctl_tcp_base_mss, TCP_MIN_SNDMSS), 65535); }
+
 static uint32_t largest_mtu(const struct sock *sk)
 {
 	return tcp_sk(sk)->rx_opt.mss_clamp + (uint32_t)sizeof(struct tcphdr) + inet_csk(sk)->icsk_af_ops->net_header_len;
@@ -41,7 +44,7 @@ void tcp_mtup_init(struct sock *sk)
 	if (likely(!ns->sysctl_tcp_mtu_probing) || tcp_ext_get(sk, &ext))
 		return;
 	ext->mtup = (struct tcp_mtup){
-		.search_high = largest_mtu(sk), .search_low = (uint32_t)tcp_mss_to_mtu(sk, ns->sysctl_tcp_base_mss), .probe_stamp_ns = sock_net(sk)->now_ns,
+		.search_high = largest_mtu(sk), .search_low = (uint32_t)tcp_mss_to_mtu(sk, base_mss(ns)), .probe_stamp_ns = sock_net(sk)->now_ns,
 	};
 	tp->mtup_on = 1;
 	tp->mtup_enabled = ns->sysctl_tcp_mtu_probing > 1;
@@ -116,7 +119,7 @@ void tcp_mtup_blackhole(struct sock *sk)
 		m->probe_stamp_ns = sock_net(sk)->now_ns;
 	} else {
 		mss = tcp_mtu_to_mss(sk, (int)m->search_low) >> 1;
-		mss = MIN(mss, ns->sysctl_tcp_base_mss);
+		mss = MIN(mss, base_mss(ns));
 		mss = MAX(mss, ns->sysctl_tcp_mtu_probe_floor);
 		mss = MAX(mss, ns->sysctl_tcp_min_snd_mss);
 		m->search_low = (uint32_t)tcp_mss_to_mtu(sk, mss);

@@ -25,7 +25,7 @@ static unsigned poll_for_write(struct sock *sk)
 {
 	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return POLLOUT | POLLWRNORM;
-	if (sk_stream_wspace(sk) >= sk_stream_min_wspace(sk) && tcp_stream_memory_free(sk))
+	if (sk_stream_wspace(sk) >= sk_stream_min_wspace(sk) && tcp_stream_half_free(sk))
 		return POLLOUT | POLLWRNORM;
 	sock_set_flag(sk, SOCK_F_NOSPACE); /* whoever frees room says so */
 	return 0;

@@ -71,13 +71,13 @@ static uint32_t episode_start_ms(const struct sock *sk)
 }
 
 /* Time that `boundary` timeouts and one more take that begin at rto_us and double up to the maximum, ms. */
-static uint32_t backed_off_ms(uint32_t boundary, uint64_t rto_us)
+static uint32_t backed_off_ms(const struct sock *sk, uint32_t boundary, uint64_t rto_us)
 {
 	uint64_t sum_us = 0;
 
 	for (uint32_t i = 0; i <= boundary && i < 256; i++) {
 		sum_us += rto_us;
-		rto_us = MIN(rto_us * 2, (uint64_t)TCP_RTO_MAX_US);
+		rto_us = MIN(rto_us * 2, (uint64_t)tcp_rto_max_us(sk));
 	}
 	return (uint32_t)(sum_us / 1000);
 }
@@ -92,7 +92,7 @@ static bool retransmits_timed_out(const struct sock *sk, uint32_t boundary, uint
 	if (!tcp_act(sk) && !timeout_ms)
 		return icsk->icsk_retransmits > boundary;
 	elapsed = tcp_time_stamp_ms(tcp_sk(sk)) - episode_start_ms(sk);
-	return (int32_t)(elapsed - (timeout_ms ? timeout_ms : backed_off_ms(boundary, TCP_RTO_MIN_US))) >= 0;
+	return (int32_t)(elapsed - (timeout_ms ? timeout_ms : backed_off_ms(sk, boundary, TCP_RTO_MIN_US))) >= 0;
 }
 
 /* tcp_syn_linear_timeouts makes SYNs more frequent, not the wait longer: that is as if `boundary` of them backed off from the first on. */
@@ -105,7 +105,7 @@ static bool syn_timed_out(const struct sock *sk, uint32_t boundary)
 	if (sk->sk_state != TCP_SYN_SENT || !tcp_act(sk))
 		return true;
 	/* Stamps are whole milliseconds. */
-	return (int32_t)(tcp_time_stamp_ms(tcp_sk(sk)) - episode_start_ms(sk) - backed_off_ms(boundary, TCP_TIMEOUT_INIT_US)) >= -1;
+	return (int32_t)(tcp_time_stamp_ms(tcp_sk(sk)) - episode_start_ms(sk) - backed_off_ms(sk, boundary, TCP_TIMEOUT_INIT_US)) >= -1;
 }
 
 /* True: the connection was ended. */
@@ -131,7 +131,7 @@ static bool write_timeout(struct sock *sk)
 			sk_dst_reset(sk);
 		}
 		if (sock_flag(sk, SOCK_F_DEAD)) {
-			bool alive = icsk->icsk_rto_us < TCP_RTO_MAX_US;
+			bool alive = icsk->icsk_rto_us < tcp_rto_max_us(sk);
 			boundary = orphan_retries(sk, alive);
 			if (out_of_resources(sk, alive || !retransmits_timed_out(sk, boundary, 0)))
 				return true;
@@ -209,7 +209,7 @@ static void back_off(struct sock *sk)
 	} else if (!syn_linear(sk)) {
 		if (icsk->icsk_backoff < UINT8_MAX)
 			icsk->icsk_backoff++;
-		icsk->icsk_rto_us = (uint32_t)MIN((uint64_t)icsk->icsk_rto_us * (PROVE_BREAKS("MUST-19") ? 1 : 2), (uint64_t)TCP_RTO_MAX_US);
+		icsk->icsk_rto_us = (uint32_t)MIN((uint64_t)icsk->icsk_rto_us * (PROVE_BREAKS("MUST-19") ? 1 : 2), (uint64_t)tcp_rto_max_us(sk));
 	}
 	inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, clamp_to_user_timeout_us(sk, icsk->icsk_rto_us));
 	if (retransmits_timed_out(sk, (uint32_t)sk->sk_net->tcp->sysctl_tcp_retries1 + 1, 0))
@@ -223,7 +223,7 @@ static void zero_window_timeout(struct sock *sk, struct sk_buff *head)
 	uint32_t limit_ms = user_timeout_ms(sk);
 	uint64_t silent_ns = sk->sk_net->now_ns - tp->rcv_tstamp_ns;
 
-	if (silent_ns > TCP_RTO_MAX_US * NSEC_PER_USEC ||
+	if (silent_ns > tcp_rto_max_us(sk) * NSEC_PER_USEC ||
 	    (limit_ms && tcp_time_stamp_ms(tp) - episode_start_ms(sk) > limit_ms && silent_ns > limit_ms * NSEC_PER_MSEC)) {
 		tcp_write_err(sk);
 		return;
@@ -335,7 +335,7 @@ static bool probe_gives_up(struct sock *sk)
 	else if (limit_ms)
 		expired = now_ms - icsk->icsk_probes_tstamp_ms >= limit_ms;
 	if (sock_flag(sk, SOCK_F_DEAD)) {
-		bool alive = tcp_probe0_when_us(sk, TCP_RTO_MAX_US) < TCP_RTO_MAX_US;
+		bool alive = tcp_probe0_when_us(sk, tcp_rto_max_us(sk)) < tcp_rto_max_us(sk);
 		max_probes = orphan_retries(sk, alive);
 		expired |= !alive && icsk->icsk_backoff >= max_probes;
 		if (!expired && out_of_resources(sk, true))

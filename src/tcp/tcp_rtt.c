@@ -67,7 +67,7 @@ void tcp_set_rto(struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
-	inet_csk(sk)->icsk_rto_us = MIN((tp->srtt_us >> 3) + tp->rttvar_us, (uint32_t)TCP_RTO_MAX_US);
+	inet_csk(sk)->icsk_rto_us = MIN((tp->srtt_us >> 3) + tp->rttvar_us, tcp_rto_max_us(sk));
 }
 
 /*

@@ -176,6 +176,23 @@ static int set_user_timeout(struct sock *sk, int val)
 	return err;
 }
 
+static int set_rto_max(struct sock *sk, int ms)
+{
+	if (ms < 1000 || ms > TCP_RTO_MAX_US / 1000)
+		return -EINVAL;
+	inet_csk(sk)->icsk_rto_max_us = (uint32_t)ms * 1000;
+	return 0;
+}
+
+/* Linux rounds up to ticks and wants two of them. */
+static int set_rto_min(struct sock *sk, int us)
+{
+	if (us <= 4000 || us > TCP_RTO_MIN_US)
+		return -EINVAL;
+	inet_csk(sk)->icsk_rto_min_us = (uint32_t)us;
+	return 0;
+}
+
 static int set_notsent_lowat(struct sock *sk, int val)
 {
 	struct sock_ext *ext;
@@ -184,7 +201,7 @@ static int set_notsent_lowat(struct sock *sk, int val)
 	if (err)
 		return err;
 	ext->tcp_notsent_lowat = (uint32_t)val;
-	if (tcp_stream_memory_free(sk))
+	if (tcp_stream_half_free(sk))
 		sk_stream_write_space(sk);
 	return 0;
 }
@@ -259,6 +276,10 @@ static int set_int_option(struct sock *sk, int name, int val)
 		return set_quickack(sk, val);
 	case XMIT_TCP_USER_TIMEOUT:
 		return set_user_timeout(sk, val);
+	case XMIT_TCP_RTO_MAX_MS:
+		return set_rto_max(sk, val);
+	case XMIT_TCP_RTO_MIN_US:
+		return set_rto_min(sk, val);
 	case XMIT_TCP_NOTSENT_LOWAT:
 		return set_notsent_lowat(sk, val);
 	case XMIT_TCP_INQ:
@@ -360,6 +381,10 @@ static int get_int_option(struct sock *sk, int name, int *err)
 		return !inet_csk_in_pingpong_mode(sk);
 	case XMIT_TCP_USER_TIMEOUT:
 		return ext ? (int)ext->tcp_user_timeout_ms : 0;
+	case XMIT_TCP_RTO_MAX_MS:
+		return (int)(icsk->icsk_rto_max_us / 1000);
+	case XMIT_TCP_RTO_MIN_US:
+		return (int)icsk->icsk_rto_min_us;
 	case XMIT_TCP_NOTSENT_LOWAT:
 		return ext ? (int)ext->tcp_notsent_lowat : 0;
 	case XMIT_TCP_INQ:

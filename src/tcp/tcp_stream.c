@@ -159,14 +159,19 @@ int tcp_stream_error(struct sock *sk, int err)
 
 /* --- the send buffer ------------------------------------------------------------------------------------------------- */
 
-bool tcp_stream_memory_free(const struct sock *sk)
+static uint32_t notsent_lowat(const struct sock *sk)
 {
-	const struct tcp_sock *tp = tcp_sk(sk);
 	uint32_t lowat = sk->sk_ext ? sk->sk_ext->tcp_notsent_lowat : 0;
 
-	if (!lowat)
-		lowat = sock_net(sk)->tcp->sysctl_tcp_notsent_lowat;
-	return tp->write_seq - tp->snd_nxt < lowat;
+	return lowat ? lowat : sock_net(sk)->tcp->sysctl_tcp_notsent_lowat;
+}
+
+bool tcp_stream_memory_free(const struct sock *sk) { return tcp_sk(sk)->write_seq - tcp_sk(sk)->snd_nxt < notsent_lowat(sk); }
+
+/* Who waits is woken, and poll() says writable, when half of it is free: not for each segment. */
+bool tcp_stream_half_free(const struct sock *sk)
+{
+	return (uint64_t)(tcp_sk(sk)->write_seq - tcp_sk(sk)->snd_nxt) * 2 < notsent_lowat(sk);
 }
 
 static uint32_t roundup_pow_of_two(uint32_t n) { return n <= 1 ? 1 : UINT32_C(1) << (32 - __builtin_clz(n - 1)); }
@@ -221,7 +226,7 @@ void tcp_check_space(struct sock *sk)
 		tcp_sndbuf_expand(sk);
 		tcp_sk(sk)->snd_cwnd_stamp_ns = sock_net(sk)->now_ns;
 	}
-	if (tcp_stream_memory_free(sk))
+	if (tcp_stream_half_free(sk))
 		sk_stream_write_space(sk);
 	if (!sock_flag(sk, SOCK_F_NOSPACE))
 		tcp_chrono_stop(sk, TCP_CHRONO_SNDBUF_LIMITED);

@@ -13,6 +13,8 @@
 #include <stdio.h>
 
 enum { WMEM_MIN = 4096, WMEM_DEFAULT = 16384, WMEM_MAX = 4194304, RMEM_MIN = 4096, RMEM_DEFAULT = 131072, RMEM_MAX = 6291456, BUCKETS_MAX = 262144 };
+/* As many as Linux takes with 250 ticks a second. */
+#define SECONDS_MAX (INT32_MAX / 250)
 #define SMALL_ARENA (UINT64_C(128) << 20)
 
 /* --- defaults ------------------------------------------------------------------------------------------------------------------ */
@@ -77,6 +79,8 @@ static void fixed_defaults(struct netns_tcp *ns)
 	ns->sysctl_tcp_pacing_ca_ratio = 120;
 	ns->sysctl_tcp_min_rtt_wlen = 300;
 	ns->sysctl_tcp_rto_min_us = TCP_RTO_MIN_US;
+	ns->sysctl_tcp_rto_max_ms = TCP_RTO_MAX_US / 1000;
+	ns->sysctl_tcp_tw_reuse_delay = 1000;
 	ns->sysctl_tcp_comp_sack_nr = 44;
 	ns->sysctl_tcp_comp_sack_delay_ns = NSEC_PER_MSEC;
 	ns->sysctl_tcp_comp_sack_slack_ns = 100 * NSEC_PER_USEC;
@@ -141,15 +145,17 @@ static const struct sysctl_entry tcp_table[] = {
 	ONE(tcp_syncookies, 0, 255),
 	NUMBER(tcp_max_syn_backlog),
 	ONE(tcp_abort_on_overflow, 0, 255),
-	ONE(tcp_keepalive_time, 0, INT32_MAX / 1000),
+	ONE(tcp_keepalive_time, 0, SECONDS_MAX),
 	ONE(tcp_keepalive_probes, 0, 255),
-	ONE(tcp_keepalive_intvl, 0, INT32_MAX / 1000),
-	ONE(tcp_fin_timeout, 0, INT32_MAX / 1000),
+	ONE(tcp_keepalive_intvl, 0, SECONDS_MAX),
+	ONE(tcp_fin_timeout, 0, SECONDS_MAX),
 	ONE(tcp_tw_reuse, 0, 2),
-	ONE(tcp_max_tw_buckets, 0, INT32_MAX),
+	ONE(tcp_tw_reuse_delay, 1, TCP_TIMEWAIT_S * 1000),
+	NUMBER(tcp_max_tw_buckets),
 	ONE(tcp_max_orphans, 0, INT32_MAX),
 	ONE(tcp_reordering, 1, INT32_MAX),
 	ONE(tcp_max_reordering, 1, INT32_MAX),
+	ONE(tcp_fack, 0, 255),
 	ONE(tcp_frto, 0, 255),
 	ONE(tcp_recovery, 0, 255),
 	ONE(tcp_early_retrans, 0, 4),
@@ -162,18 +168,18 @@ static const struct sysctl_entry tcp_table[] = {
 	ONE(tcp_stdurg, 0, 255),
 	ONE(tcp_thin_linear_timeouts, 0, 255),
 	SWITCH(tcp_autocorking),
-	ONE(tcp_limit_output_bytes, 0, INT32_MAX),
-	ONE(tcp_challenge_ack_limit, 0, INT32_MAX),
+	NUMBER(tcp_limit_output_bytes),
+	NUMBER(tcp_challenge_ack_limit),
 	ONE(tcp_invalid_ratelimit, 0, INT32_MAX),
 	ONE(tcp_min_tso_segs, 1, 255),
 	ONE(tcp_tso_win_divisor, 0, 255),
 	ONE(tcp_tso_rtt_log, 0, 255),
 	ONE(tcp_mtu_probing, 0, 255),
-	ONE(tcp_base_mss, 48, 65535),
+	NUMBER(tcp_base_mss),
 	ONE(tcp_min_snd_mss, TCP_MIN_SNDMSS, 65535),
 	ONE(tcp_mtu_probe_floor, TCP_MIN_SNDMSS, 65535),
 	NUMBER(tcp_probe_threshold),
-	ONE(tcp_probe_interval, 0, INT32_MAX),
+	ONE(tcp_probe_interval, 0, SECONDS_MAX),
 	ONE(tcp_workaround_signed_windows, 0, 255),
 	ONE(tcp_retrans_collapse, 0, 255),
 	NUMBER(tcp_fastopen),
@@ -183,10 +189,12 @@ static const struct sysctl_entry tcp_table[] = {
 	ONE(tcp_pacing_ca_ratio, 0, 1000),
 	ONE(tcp_min_rtt_wlen, 0, 86400),
 	ONE(tcp_rto_min_us, 1, INT32_MAX),
+	ONE(tcp_rto_max_ms, 1000, TCP_RTO_MAX_US / 1000),
 	SWITCH(tcp_shrink_window),
+	SWITCH(tcp_reflect_tos),
 	ONE(tcp_comp_sack_nr, 0, 255),
-	{.name = "net.ipv4.tcp_comp_sack_delay_ns", .type = SYSCTL_ULONG_VEC, .offset = STATE(sysctl_tcp_comp_sack_delay_ns), .count = 1, .min = 0, .max = 1000000000},
-	{.name = "net.ipv4.tcp_comp_sack_slack_ns", .type = SYSCTL_ULONG_VEC, .offset = STATE(sysctl_tcp_comp_sack_slack_ns), .count = 1, .min = 0, .max = 1000000000},
+	{.name = "net.ipv4.tcp_comp_sack_delay_ns", .type = SYSCTL_ULONG_VEC, .offset = STATE(sysctl_tcp_comp_sack_delay_ns), .count = 1, .min = 0, .max = INT64_MAX},
+	{.name = "net.ipv4.tcp_comp_sack_slack_ns", .type = SYSCTL_ULONG_VEC, .offset = STATE(sysctl_tcp_comp_sack_slack_ns), .count = 1, .min = 0, .max = INT64_MAX},
 	ONE(tcp_pingpong_thresh, 1, 255),
 	ONE(tcp_notsent_lowat, 0, UINT32_MAX),
 };

@@ -35,7 +35,7 @@ void inet_csk_reset_xmit_timer(struct sock *sk, uint8_t what, uint64_t when_us)
 	struct inet_connection_sock *icsk = inet_csk(sk);
 
 	icsk->icsk_pending = what;
-	icsk->icsk_timeout_ns = sk->sk_net->now_ns + MIN(when_us, (uint64_t)TCP_RTO_MAX_US) * NSEC_PER_USEC;
+	icsk->icsk_timeout_ns = sk->sk_net->now_ns + MIN(when_us, (uint64_t)tcp_rto_max_us(sk)) * NSEC_PER_USEC;
 	arm(sk, icsk->icsk_timeout_ns);
 }
 

@@ -60,7 +60,7 @@ static struct tcp_timewait_sock *tw_take_place(struct sock *sk)
 		.accept_any = sock_flag(sk, SOCK_F_ACCEPT_ANY), .reuse = sk->sk_reuse, .reuseport = sk->sk_reuseport,
 		.rcv_wscale = tp->rx_opt.rcv_wscale, .rcv_nxt = tp->rcv_nxt, .snd_nxt = tp->snd_nxt, .rcv_wnd = tcp_receive_window(tp),
 		.ts_offset = tp->tsoffset, .ts_recent = tp->rx_opt.ts_recent, .ts_recent_stamp_s = tp->rx_opt.ts_recent_stamp_s,
-		.last_oow_ack_time_ms = tp->last_oow_ack_time_ms, .mark = sk->sk_mark, .priority = sk->sk_priority,
+		.last_oow_ack_time_ms = tp->last_oow_ack_time_ms, .mark = sk->sk_mark, .priority = sk->sk_priority, .entry_ns = net->now_ns,
 	};
 	if (unlikely(tcp_md5_key_of(sk))) {
 		tw->md5_key = net_alloc(net, sizeof(*tw->md5_key), MEM_NORMAL);
@@ -218,7 +218,7 @@ bool tcp_twsk_unique(struct sock *sk, const struct tcp_timewait_sock *tw, bool b
 		reuse = 0;
 	if (!tw->ts_recent_stamp_s || !sk->sk_net->tcp->sysctl_tcp_timestamps)
 		return false;
-	if (!bound && !(reuse && net_tcp_now_s(sk->sk_net) > tw->ts_recent_stamp_s))
+	if (!bound && !(reuse && sk->sk_net->now_ns - tw->entry_ns > (uint64_t)sk->sk_net->tcp->sysctl_tcp_tw_reuse_delay * NSEC_PER_MSEC))
 		return false;
 	tp->write_seq = tw->snd_nxt + 65535 + 2;
 	if (!tp->write_seq)

@@ -21,7 +21,7 @@ static bool rtx_queue_holds_at_most_one(const struct sock *sk)
 
 bool tcp_small_queue_check(struct sock *sk, const struct sk_buff *skb, unsigned factor)
 {
-	uint64_t limit = sk->sk_pacing_rate >> sk->sk_pacing_shift, cap = (uint32_t)sock_net(sk)->tcp->sysctl_tcp_limit_output_bytes;
+	uint64_t limit = sk->sk_pacing_rate >> sk->sk_pacing_shift, cap = (uint64_t)(int64_t)sock_net(sk)->tcp->sysctl_tcp_limit_output_bytes;
 
 	limit = MAX(limit, 2 * (uint64_t)skb->truesize);
 	if (sk->sk_pacing_status == SK_PACING_NONE) /* what paces keeps the queue short by itself */

@@ -100,6 +100,29 @@ static void bbr_fills_the_path_with_a_small_queue_under_loss(void **state)
 	assert_in_range(info().tcpi_min_rtt, 40000, 43000);
 }
 
+/* A token bucket of 8 Mbit/s that lets 60,000 bytes through at once: BBR finds it, and loses little from then on.  Linux's BBR, through the same bucket
+   in real time, had 7 % of its segments dropped in 15 s and delivered at 0.96 of the rate. */
+static void bbr_finds_the_policer(void **state)
+{
+	uint32_t cc[5];
+	socklen_t len = sizeof(cc);
+
+	(void)state;
+	start(&(struct link_config){.delay_ns = 20 * SIM_MS, .police_bps = 8000000, .police_burst_bytes = 60000}, "bbr", 3);
+	flow();
+	sim_run(&p.s, 2 * SIM_SEC);
+	assert_int_equal(xmit_getsockopt(p.s.host[0], p.f.send_fd, IPPROTO_TCP, XMIT_TCP_CC_INFO, cc, &len), 0);
+	assert_in_range(cc[0], 880000, 1000000); /* what passes, not what the burst seemed to promise */
+	assert_int_equal(cc[3], 256);
+	uint64_t before = p.f.received;
+	link_reset_counts(&p.l);
+	sim_run(&p.s, 15 * SIM_SEC);
+	printf("# policed: %llu of %llu frames lost, %llu bytes/s\n", (unsigned long long)p.l.way[0].lost, (unsigned long long)p.l.way[0].frames,
+	       (unsigned long long)(p.f.received - before) / 15);
+	assert_in_range(p.l.way[0].lost * 1000 / p.l.way[0].frames, 1, 90);
+	assert_in_range((p.f.received - before) / 15, 850000, 1000000);
+}
+
 static void cubic_fills_the_path(void **state)
 {
 	(void)state;
@@ -430,7 +453,7 @@ static void bbr_keeps_its_model_while_idle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(bbr_fills_the_path_with_a_small_queue_under_loss), T(cubic_fills_the_path), T(dctcp_keeps_the_queue_at_the_mark),
+		T(bbr_fills_the_path_with_a_small_queue_under_loss), T(bbr_finds_the_policer), T(cubic_fills_the_path), T(dctcp_keeps_the_queue_at_the_mark),
 		T(a_pacing_rate_is_kept), T(the_first_window_is_not_paced), T(retransmissions_are_paced), T(tcp_info_of_a_bulk_flow),
 		T(tcp_info_tells_who_holds_the_sender), T(the_application_that_limits_is_marked), T(ecn_marks_take_the_place_of_losses),
 		T(hystart_leaves_slow_start_before_the_buffer_overflows), T(hystart_leaves_where_linux_does),

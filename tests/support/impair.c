@@ -53,10 +53,30 @@ static uint64_t arrival(struct impair *i)
 	return t;
 }
 
+/* A burst of zero is an empty bucket that never fills. */
+static bool is_policed(struct impair *i, uint64_t now_ns, size_t len)
+{
+	if (!i->police_bps)
+		return false;
+	if (!i->policed_ns)
+		i->tokens_bytes = i->police_burst_bytes;
+	else
+		i->tokens_bytes += (double)(now_ns - i->policed_ns) * (double)i->police_bps / 8e9;
+	if (i->tokens_bytes > i->police_burst_bytes)
+		i->tokens_bytes = i->police_burst_bytes;
+	i->policed_ns = now_ns;
+	if (i->tokens_bytes < (double)len) {
+		i->policed++;
+		return true;
+	}
+	i->tokens_bytes -= (double)len;
+	return false;
+}
+
 unsigned impair_frame(struct impair *i, uint64_t now_ns, size_t len, uint64_t arrival_ns[2], bool *dropped)
 {
 	uint64_t waiting = impair_waiting_bytes(i, now_ns);
-	bool lost = is_lost(i);
+	bool lost = is_lost(i) || is_policed(i, now_ns, len);
 	unsigned copies = 0;
 
 	*dropped = i->rate_bps && waiting + len > i->queue_bytes;

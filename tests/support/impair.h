@@ -30,10 +30,13 @@ struct impair {
 	struct impair_faults faults;
 	uint64_t seed, rate_bps, delay_ns;              /* rate 0: no limit */
 	uint32_t queue_bytes;
+	uint64_t police_bps;                            /* a token bucket: frames beyond this rate are dropped, never queued; 0: none */
+	uint32_t police_burst_bytes;                    /* what the bucket holds; full at first */
 	/* From here on: its state, and counts. */
-	uint64_t ordinal, free_ns, latest_ns;
+	uint64_t ordinal, free_ns, latest_ns, policed_ns;
+	double tokens_bytes;                            /* at policed_ns */
 	bool bad;
-	uint64_t dropped, lost, doubled, late;
+	uint64_t dropped, lost, policed, doubled, late;
 };
 
 /* Bytes that wait in front of a frame that comes now. */

@@ -156,6 +156,8 @@ void link_init_pair(struct link *l, struct sim *s, uint64_t seed, const struct l
 		w->line = (struct impair){.faults = c->faults, .seed = seed * 2 + (uint64_t)i, .rate_bps = c->rate_bps, .delay_ns = c->delay_ns,
 					  .queue_bytes = l->c.queue_bytes};
 		w->line.faults.loss_ppm += i == 0 ? c->loss_ppm : 0;
+		w->line.police_bps = i == 0 ? c->police_bps : 0;
+		w->line.police_burst_bytes = c->police_burst_bytes;
 		struct xmit_packet_config p = {.size = sizeof(p), .type = XMIT_DEV_ETHER, .mtu = 1500, .mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)},
 					       .out = frame_out, .ctx = w, .features = XMIT_F_SG};
 		sim_add_host(s, 0);

@@ -17,6 +17,8 @@ struct link_config {
 	uint32_t queue_bytes;        /* frames beyond are dropped; 0: 1 MiB */
 	uint32_t mark_bytes;         /* 0: no marking */
 	uint32_t loss_ppm;           /* of frames from host 0 to host 1, besides the faults */
+	uint64_t police_bps;         /* from host 0 to host 1: a token bucket in front (impair.h) */
+	uint32_t police_burst_bytes;
 	struct impair_faults faults; /* in both directions, each with draws of its own */
 };
 

@@ -71,6 +71,14 @@ static void reads_and_writes(void **state)
 	assert_int_equal(sysctl_set(net, "net/ipv4/tcp_rmem", "6000", NULL, 0), 0); /* the first only, as Linux */
 	assert_int_equal(s.mem[0], 6000);
 	assert_int_equal(s.mem[1], 0x2000);
+	/* As Linux: nothing changes nothing, what follows the last number is not looked at, what precedes a wrong one stays. */
+	assert_int_equal(sysctl_set(net, "net.ipv4.tcp_rmem", "", NULL, 0), 0);
+	assert_int_equal(sysctl_set(net, "net.ipv4.tcp_rmem", "6001 6002 6003 x", NULL, 0), 0);
+	assert_int_equal(s.mem[2], 6003);
+	assert_int_equal(sysctl_set(net, "net.ipv4.tcp_rmem", "6004 0 6005", NULL, 0), -EINVAL);
+	assert_int_equal(s.mem[0], 6004);
+	assert_int_equal(s.mem[1], 6002);
+	assert_int_equal(sysctl_set(net, "net.ipv4.tcp_sack", "1 1", NULL, 0), 0);
 	assert_int_equal(sysctl_set(net, "net.ipv4.tcp_mem", "1 2 9223372036854775807", NULL, 0), 0);
 	assert_true(s.big[2] == INT64_MAX);
 	assert_int_equal(sysctl_set(net, "net.ipv4.tcp_notsent_lowat", "4294967295", NULL, 0), 0); /* an unsigned one */
@@ -106,13 +114,13 @@ static void refusals_say_what_would_be_right(void **state)
 	expect_refusal(net, "net.ipv4.tcp_sack", "x", -EINVAL, "net.ipv4.tcp_sack takes 0 to 10, not 'x'");
 	expect_refusal(net, "net.ipv4.tcp_sack", "11", -EINVAL, "net.ipv4.tcp_sack takes 0 to 10, not '11'");
 	expect_refusal(net, "net.ipv4.tcp_sack", "-1", -EINVAL, "net.ipv4.tcp_sack takes 0 to 10, not '-1'");
-	expect_refusal(net, "net.ipv4.tcp_sack", "", -EINVAL, "net.ipv4.tcp_sack takes 0 to 10, not ''");
-	expect_refusal(net, "net.ipv4.tcp_sack", "1 1", -EINVAL, "net.ipv4.tcp_sack takes 0 to 10, not '1 1'");
+	expect_refusal(net, "net.ipv4.tcp_sack", "\n", -EINVAL, "net.ipv4.tcp_sack takes 0 to 10, not '\n'");
+	expect_refusal(net, "net.ipv4.tcp_sack", "+1", -EINVAL, "net.ipv4.tcp_sack takes 0 to 10, not '+1'");
 	expect_refusal(net, "net.ipv4.tcp_sack", "1x", -EINVAL, "net.ipv4.tcp_sack takes 0 to 10, not '1x'");
 	expect_refusal(net, "net.ipv4.tcp_sack", "99999999999999999999", -EINVAL,
 		       "net.ipv4.tcp_sack takes 0 to 10, not '99999999999999999999'");
-	expect_refusal(net, "net.ipv4.tcp_rmem", "1 2 3 4", -EINVAL,
-		       "net.ipv4.tcp_rmem takes 3 numbers of 1 to 2147483647, not '1 2 3 4'");
+	expect_refusal(net, "net.ipv4.tcp_rmem", "4096 0 3", -EINVAL,
+		       "net.ipv4.tcp_rmem takes 3 numbers of 1 to 2147483647, not '4096 0 3'");
 	expect_refusal(net, "net.ipv4.tcp_sakc", "1", -ENOENT,
 		       "there is no setting 'net.ipv4.tcp_sakc'; the nearest is net.ipv4.tcp_sack");
 	expect_refusal(net, "net.ipv4.tcp_congestion_control", "vegas", -ENOENT,
