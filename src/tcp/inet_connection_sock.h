@@ -64,8 +64,8 @@ struct inet_connection_sock {
 		uint16_t last_seg_size;    /* bytes, of the last received segment */
 		uint16_t rcv_mss;          /* estimate of the peer's segment size, bytes */
 		uint32_t ato_us;           /* delayed-ACK timeout estimate */
-		uint64_t lrcvtime_ns;      /* last data received */
 	} icsk_ack;
+	uint64_t icsk_lrcvtime_ns;         /* last data received */
 };
 static inline struct inet_connection_sock *inet_csk(const struct sock *sk) { return (struct inet_connection_sock *)sk; }
 

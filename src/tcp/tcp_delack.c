@@ -88,7 +88,7 @@ void tcp_measure_rcv_mss(struct sock *sk, const struct sk_buff *skb)
 static void estimate_ato(struct sock *sk, uint64_t now_ns)
 {
 	struct inet_connection_sock *icsk = inet_csk(sk);
-	uint64_t gap_us = (now_ns - icsk->icsk_ack.lrcvtime_ns) / NSEC_PER_USEC;
+	uint64_t gap_us = (now_ns - icsk->icsk_lrcvtime_ns) / NSEC_PER_USEC;
 	uint32_t ato = icsk->icsk_ack.ato_us;
 
 	if (gap_us <= TCP_ATO_MIN_US / 2) {
@@ -116,7 +116,7 @@ void tcp_event_data_recv(struct sock *sk, struct sk_buff *skb)
 	} else {
 		estimate_ato(sk, now_ns);
 	}
-	icsk->icsk_ack.lrcvtime_ns = now_ns;
+	icsk->icsk_lrcvtime_ns = now_ns;
 	tcp_ecn_check_ce(sk, skb);
 	if (skb->len >= 128)
 		tcp_grow_window(sk, skb);

@@ -124,7 +124,7 @@ static void receiver_of(const struct sock *sk, struct xmit_tcp_info *info)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
-	info->tcpi_last_data_recv = ms_since(sk, inet_csk(sk)->icsk_ack.lrcvtime_ns);
+	info->tcpi_last_data_recv = ms_since(sk, inet_csk(sk)->icsk_lrcvtime_ns);
 	info->tcpi_rcv_ssthresh = tp->rcv_ssthresh;
 	info->tcpi_rcv_rtt = tp->rcv_rtt_est.rtt_us >> 3;
 	info->tcpi_rcv_space = tp->rcvq_space.space;

@@ -74,7 +74,7 @@ static void child_init_state(struct sock *sk, const struct request_sock *req, co
 	icsk->icsk_ca_state = TCP_CA_Open;
 	icsk->icsk_rto_us = TCP_TIMEOUT_INIT_US;
 	memset(&icsk->icsk_ack, 0, sizeof(icsk->icsk_ack));
-	icsk->icsk_ack.lrcvtime_ns = sk->sk_net->now_ns;
+	icsk->icsk_lrcvtime_ns = sk->sk_net->now_ns;
 	if (skb->len >= TCP_MSS_DEFAULT + header)
 		icsk->icsk_ack.last_seg_size = (uint16_t)MIN(skb->len - header, 65535u);
 

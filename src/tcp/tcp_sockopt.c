@@ -58,7 +58,7 @@ static int set_maxseg(struct sock *sk, int val)
 static void restart_keepalive(struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
-	uint64_t last = MAX(inet_csk(sk)->icsk_ack.lrcvtime_ns, tp->rcv_tstamp_ns);
+	uint64_t last = MAX(inet_csk(sk)->icsk_lrcvtime_ns, tp->rcv_tstamp_ns);
 	uint64_t silent = sock_net(sk)->now_ns - last, after = keepalive_time_when_ns(tp);
 
 	if (!sock_flag(sk, SOCK_F_KEEPOPEN) || (TCPF(sk->sk_state) & (TCPF(TCP_CLOSE) | TCPF(TCP_LISTEN))))

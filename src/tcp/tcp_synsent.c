@@ -14,7 +14,7 @@ void tcp_finish_connect(struct sock *sk, struct sk_buff *skb)
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	tcp_set_state(sk, TCP_ESTABLISHED);
-	inet_csk(sk)->icsk_ack.lrcvtime_ns = sk->sk_net->now_ns;
+	inet_csk(sk)->icsk_lrcvtime_ns = sk->sk_net->now_ns;
 	if (skb)
 		inet_csk(sk)->icsk_af_ops->sk_rx_dst_set(sk, skb);
 	tcp_init_transfer(sk, skb);

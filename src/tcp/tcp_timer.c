@@ -122,7 +122,7 @@ static uint32_t keepalive_probes(const struct sock *sk)
 /* Time since anything was heard. */
 static uint64_t silence_ns(const struct sock *sk)
 {
-	uint64_t heard = MAX(inet_csk(sk)->icsk_ack.lrcvtime_ns, tcp_sk(sk)->rcv_tstamp_ns);
+	uint64_t heard = MAX(inet_csk(sk)->icsk_lrcvtime_ns, tcp_sk(sk)->rcv_tstamp_ns);
 
 	return sk->sk_net->now_ns - MIN(heard, sk->sk_net->now_ns);
 }

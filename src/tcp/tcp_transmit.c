@@ -85,7 +85,7 @@ static void event_data_sent(struct sock *sk, unsigned segs, unsigned bytes)
 		tcp_ca_event(sk, CA_EVENT_TX_START);
 	tp->lsndtime_ns = now;
 	/* An answer soon after what came in: the connection is interactive, ACKs can ride on data. */
-	if (now - icsk->icsk_ack.lrcvtime_ns < (uint64_t)icsk->icsk_ack.ato_us * NSEC_PER_USEC)
+	if (now - icsk->icsk_lrcvtime_ns < (uint64_t)icsk->icsk_ack.ato_us * NSEC_PER_USEC)
 		icsk->icsk_ack.pingpong += icsk->icsk_ack.pingpong < UINT8_MAX;
 	tp->data_segs_out += segs;
 	tp->bytes_sent += bytes;
