@@ -302,6 +302,11 @@ void skb_split(struct sk_buff *skb, struct sk_buff *skb1, uint32_t len);
  */
 bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_truesize);
 /*
+ * Moves the first n bytes of from, which has no linear data, to the end of to, frags shared, not copied.  False, and nothing is done: no
+ * room, or one of them has a clone that sees its frags.  truesize of both is left to the caller.
+ */
+bool skb_shift(struct sk_buff *to, struct sk_buff *from, uint32_t n);
+/*
  * Replaces frags of lent memory (MSG_ZEROCOPY) by copies: for who keeps the packet longer than its sender reckons with.  0 or -ENOMEM (skb
  * whole, perhaps partly copied).
  */
