@@ -258,7 +258,7 @@ bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_trues
 	*delta_truesize = 0;
 	if (skb_cloned(to) || skb_shared(to) || skb_shared(from))
 		return false;
-	if (!to->data_len && from->len <= SKB_RX_COPYBREAK && from->len <= skb_tailroom(to)) {
+	if (!to->data_len && from->len <= skb_tailroom(to)) {
 		if (from->len)
 			skb_copy_bits(from, 0, skb_put(to, from->len), from->len);
 		to->net->copied.collapse += from->len;
@@ -273,8 +273,6 @@ bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_trues
 	} else {
 		append_frags(to, from, true);
 		from_si->nr_frags = 0;
-		from->len -= from->data_len;
-		from->data_len = 0;
 	}
 	to->truesize += (uint32_t)*delta_truesize;
 	return true;

@@ -176,7 +176,7 @@ int xmit_packet_input(xmit_dev *dev, const struct iovec *iov, int n, const struc
 		errno = ENOBUFS;
 		return -1;
 	}
-	xmit_skb *skb = xmit_skb_rx_gather(dev, iov, n);
+	xmit_skb *skb = xmit_skb_rx_linear(dev, iov, n);
 	if (!skb) {
 		errno = ENOMEM;
 		return -1;
