@@ -113,7 +113,8 @@ static const struct xmit_dev_ops ops = {
 static int take_input(struct adapter *a, const void *packet, size_t n)
 {
 	struct tun *t = xmit_dev_priv(a->dev);
-	xmit_skb *skb = t->in_tail - t->in_head < RING ? xmit_skb_rx_copy(a->dev, packet, n) : NULL;
+	const struct iovec whole = {(void *)(uintptr_t)packet, n};
+	xmit_skb *skb = t->in_tail - t->in_head < RING ? xmit_skb_rx_linear(a->dev, &whole, 1) : NULL;
 
 	if (!skb)
 		return -1;

@@ -178,6 +178,8 @@ XMIT_API void xmit_skb_tx_loop(xmit_dev *dev, unsigned queue, xmit_skb *skb);
 XMIT_API xmit_skb *xmit_skb_rx_copy(xmit_dev *dev, const void *buf, size_t n);
 /** The same, from pieces: the first should hold all headers.  At most 68 KiB. */
 XMIT_API xmit_skb *xmit_skb_rx_gather(xmit_dev *dev, const struct iovec *iov, int n);
+/** The same, charged to the receiver as Linux charges what comes in by its tun device: windows then open as they do there. */
+XMIT_API xmit_skb *xmit_skb_rx_linear(xmit_dev *dev, const struct iovec *iov, int n);
 /**
  * Receive buffers: page-backed memory to read a frame into.  Fills iov with pieces of 4 KiB or more, at least n bytes together;
  * @return pieces, or -1 (no memory).  They belong to the driver until given to xmit_skb_rx_buffers() or xmit_rx_buffers_free().

@@ -258,7 +258,7 @@ bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_trues
 	*delta_truesize = 0;
 	if (skb_cloned(to) || skb_shared(to) || skb_shared(from))
 		return false;
-	if (!to->data_len && from->len <= SKB_RX_COPYBREAK && from->len <= skb_tailroom(to)) {
+	if (!to->data_len && from->len <= skb_tailroom(to)) {
 		if (from->len)
 			skb_copy_bits(from, 0, skb_put(to, from->len), from->len);
 		to->net->copied.collapse += from->len;
@@ -273,10 +273,52 @@ bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_trues
 	} else {
 		append_frags(to, from, true);
 		from_si->nr_frags = 0;
-		from->len -= from->data_len;
-		from->data_len = 0;
 	}
 	to->truesize += (uint32_t)*delta_truesize;
+	return true;
+}
+
+/* How many of skb's frags n bytes reach into. */
+static unsigned frags_holding(const struct sk_buff *skb, uint32_t n)
+{
+	const struct skb_shared_info *si = skb_shinfo(skb);
+	unsigned i = 0;
+
+	for (uint32_t sum = 0; i < si->nr_frags && sum < n; i++)
+		sum += si->frags[i].len;
+	return i;
+}
+
+bool skb_shift(struct sk_buff *to, struct sk_buff *from, uint32_t n)
+{
+	struct skb_shared_info *si = skb_shinfo(to), *from_si = skb_shinfo(from);
+	unsigned gone = 0;
+
+	if (skb_headlen(from) || si->frag_list || from_si->frag_list || skb_cloned(to) || skb_cloned(from) ||
+	    si->nr_frags + frags_holding(from, n) > MAX_SKB_FRAGS)
+		return false;
+	for (uint32_t left = n, part; left; left -= part) {
+		struct skb_frag *f = &from_si->frags[gone];
+		part = MIN(left, f->len);
+		if (skb_can_coalesce(to, f->addr, f->owner)) {
+			si->frags[si->nr_frags - 1].len += part;
+			to->len += part;
+			to->data_len += part;
+		} else {
+			frag_owner_get(f->owner);
+			skb_add_frag(to, f->addr, part, f->owner);
+		}
+		f->addr += part;
+		f->len -= part;
+		if (!f->len) {
+			frag_owner_put(f->owner);
+			gone++;
+		}
+	}
+	from_si->nr_frags = (uint8_t)(from_si->nr_frags - gone);
+	memmove(from_si->frags, from_si->frags + gone, from_si->nr_frags * sizeof(from_si->frags[0]));
+	from->len -= n;
+	from->data_len -= n;
 	return true;
 }
 

@@ -58,19 +58,20 @@ static inline void zero_struct(struct sk_buff *skb)
 struct head {
 	uint8_t *mem; /* NULL: no memory */
 	uint32_t end; /* bytes of room; the shared info follows */
+	bool small;   /* of skb_small_cache */
 };
 
 static __attribute__((noinline)) struct head large_head_alloc(struct net *net, size_t room, enum mem_prio prio)
 {
 	size_t bytes = net_alloc_size(ALIGN_UP(room, (size_t)8) + sizeof(struct skb_shared_info));
 
-	return (struct head){net_alloc(net, bytes, prio), (uint32_t)(bytes - sizeof(struct skb_shared_info))};
+	return (struct head){net_alloc(net, bytes, prio), (uint32_t)(bytes - sizeof(struct skb_shared_info)), false};
 }
 
 static inline struct head head_alloc(struct net *net, size_t room, enum mem_prio prio)
 {
 	if (likely(room <= SMALL_HEAD_END))
-		return (struct head){take(net->skb_small_cache, prio), SMALL_HEAD_END};
+		return (struct head){take(net->skb_small_cache, prio), SMALL_HEAD_END, true};
 	return large_head_alloc(net, room, prio);
 }
 
@@ -86,7 +87,7 @@ static inline void head_set(struct sk_buff *skb, struct head h)
 {
 	skb->head = h.mem;
 	skb->end = h.end;
-	skb->small_head = h.end == SMALL_HEAD_END; /* a large one has more room */
+	skb->small_head = h.small;
 	struct skb_shared_info *si = skb_shinfo(skb);
 	memset(si, 0, offsetof(struct skb_shared_info, frags));
 	si->dataref = 1;
@@ -119,6 +120,8 @@ struct sk_buff *alloc_skb(struct net *net, unsigned headroom, unsigned size, uns
 		return NULL;
 	}
 	skb->truesize = truesize_of(h);
+	if (unlikely(flags & SKB_ALLOC_EXACT))
+		h.end = ALIGN_UP(headroom + size, 8u);
 	skb->data = h.mem + headroom;
 	head_set(skb, h);
 	return skb;

@@ -156,9 +156,10 @@ struct sk_buff_head {
 /*
  * New skb with `size` bytes of linear space behind `headroom` bytes, refs 1, truesize set, owned by nobody.  NULL: no memory.
  * With SKB_ALLOC_FCLONE the memory of one clone is allocated along, so that skb_clone() cannot fail for the first clone.
+ * With SKB_ALLOC_EXACT there is no more room than was asked for, whatever the allocator gave.
  */
 struct sk_buff *alloc_skb(struct net *net, unsigned headroom, unsigned size, unsigned flags);
-enum { SKB_ALLOC_FCLONE = 1, SKB_ALLOC_RESERVE = 2 };
+enum { SKB_ALLOC_FCLONE = 1, SKB_ALLOC_RESERVE = 2, SKB_ALLOC_EXACT = 4 };
 void skb_consume(struct sk_buff *skb);                            /* NULL is allowed */
 void skb_drop(struct sk_buff *skb, enum skb_drop_reason reason);  /* NULL is allowed; a ->next list is not followed */
 void skb_drop_list(struct sk_buff *list, enum skb_drop_reason reason); /* a list by ->next */
@@ -298,9 +299,14 @@ static inline bool skb_can_coalesce(const struct sk_buff *skb, const uint8_t *ad
 void skb_split(struct sk_buff *skb, struct sk_buff *skb1, uint32_t len);
 /*
  * Moves the payload of `from` behind `to` without copying (frag stealing); true when it could be done.  `from` is then to be
- * freed by the caller; *delta_truesize is what `to` grew by.  Both must be unshared and `to` linear room is not used for > 256 B.
+ * freed by the caller, who may still read its len; *delta_truesize is what `to` grew by.  Both must be unshared and what fits the linear room of `to` is copied there.
  */
 bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_truesize);
+/*
+ * Moves the first n bytes of from, which has no linear data, to the end of to, frags shared, not copied.  False, and nothing is done: no
+ * room, or one of them has a clone that sees its frags.  truesize of both is left to the caller.
+ */
+bool skb_shift(struct sk_buff *to, struct sk_buff *from, uint32_t n);
 /*
  * Replaces frags of lent memory (MSG_ZEROCOPY) by copies: for who keeps the packet longer than its sender reckons with.  0 or -ENOMEM (skb
  * whole, perhaps partly copied).

@@ -155,6 +155,68 @@ xmit_skb *xmit_skb_rx_gather(xmit_dev *dev, const struct iovec *iov, int pieces)
 	return skb;
 }
 
+/*
+ * What Linux allocates for a packet that a program hands to its tun device, and so what it charges the receiver with: a head of 576 bytes, or
+ * of a power of two up to a page, that holds headroom, packet and shared info; what does not fit, in whole pages behind it.  Windows
+ * follow from the charge, so a stack that is to offer what Linux offers has to charge alike.
+ */
+enum { TUN_HEADROOM = 64, TUN_SHINFO = 320, TUN_SKB = 256, TUN_SMALL_HEAD = 576, TUN_LINEAR_MOST = PAGE_SIZE - TUN_HEADROOM - TUN_SHINFO };
+
+static unsigned tun_head_bytes(unsigned linear)
+{
+	unsigned head = TUN_SMALL_HEAD;
+
+	for (; head < TUN_HEADROOM + linear + TUN_SHINFO; head = head == TUN_SMALL_HEAD ? 1024 : head * 2)
+		;
+	return head;
+}
+
+/* The rest of from, n bytes, in whole pages. */
+static bool rx_whole_pages(struct net_device *dev, struct sk_buff *skb, struct rx_source *from, size_t n)
+{
+	while (n) {
+		uint32_t take = (uint32_t)MIN(n, (size_t)PAGE_SIZE);
+		uint8_t *page = skb_shinfo(skb)->nr_frags < MAX_SKB_FRAGS ? page_alloc(dev->net, 0, MEM_NORMAL) : NULL;
+
+		if (unlikely(!page))
+			return false;
+		take_bytes(page, from, take);
+		skb_add_frag(skb, page, take, page_owner(dev->net, page));
+		skb->truesize += PAGE_SIZE;
+		n -= take;
+	}
+	return true;
+}
+
+xmit_skb *xmit_skb_rx_linear(xmit_dev *dev, const struct iovec *iov, int pieces)
+{
+	struct rx_source from = {iov, 0};
+	size_t n = 0;
+
+	for (int i = 0; i < pieces; i++)
+		n += iov[i].iov_len;
+	if (unlikely(n > RX_FRAME_MAX)) {
+		dev->stats.rx_errors++;
+		trace_drop(dev->net, SKB_DROP_REASON_PKT_TOO_BIG, 0, 0, 0, (uint32_t)n);
+		return NULL;
+	}
+	unsigned linear = (unsigned)MIN(n, (size_t)TUN_LINEAR_MOST), head = tun_head_bytes(linear);
+	/* Of a page our own shared info leaves less than Linux's does. */
+	unsigned most = PAGE_SIZE - RX_HEADROOM - 2 - (unsigned)sizeof(struct skb_shared_info);
+	unsigned room = MAX(linear, MIN(head - TUN_HEADROOM - TUN_SHINFO, most & ~7u));
+	struct sk_buff *skb = alloc_skb(dev->net, RX_HEADROOM + (dev->hard_header_len & 2u), room, SKB_ALLOC_EXACT);
+
+	if (unlikely(!skb))
+		return rx_no_memory(dev, NULL, n);
+	skb->dev = dev;
+	skb->truesize = TUN_SKB + head;
+	take_bytes(skb_put(skb, linear), &from, linear);
+	if (unlikely(!rx_whole_pages(dev, skb, &from, n - linear)))
+		return rx_no_memory(dev, skb, n);
+	dev->net->copied.device += n;
+	return skb;
+}
+
 xmit_skb *xmit_skb_rx_copy(xmit_dev *dev, const void *buf, size_t n)
 {
 	const struct iovec whole = {(void *)(uintptr_t)buf, n};

@@ -42,6 +42,7 @@ static void push_out(struct packet_dev *p)
 		}
 		if (err)
 			xmit_dev_count_tx_error(p->dev);
+		xmit_skb_orphan(skb); /* it is gone: nothing of its socket waits here (as on Linux's tun), though it is freed in poll() */
 		p->sent++;
 	}
 	if (p->sent != p->reaped)
@@ -175,7 +176,7 @@ int xmit_packet_input(xmit_dev *dev, const struct iovec *iov, int n, const struc
 		errno = ENOBUFS;
 		return -1;
 	}
-	xmit_skb *skb = xmit_skb_rx_gather(dev, iov, n);
+	xmit_skb *skb = xmit_skb_rx_linear(dev, iov, n);
 	if (!skb) {
 		errno = ENOMEM;
 		return -1;

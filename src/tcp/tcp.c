@@ -36,6 +36,7 @@ int tcp_init_sock(struct sock *sk)
 	tp->snd_cwnd_clamp = UINT32_MAX;
 	tp->mss_cache = TCP_MSS_DEFAULT;
 	tp->tcp_header_len = sizeof(struct tcphdr);
+	tp->scaling_ratio = TCP_DEFAULT_SCALING_RATIO;
 	tp->reordering = (uint32_t)ns->sysctl_tcp_reordering;
 	tcp_assign_congestion_control(sk);
 	sk->sk_sndbuf = ns->sysctl_tcp_wmem[1];

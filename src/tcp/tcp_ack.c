@@ -447,8 +447,11 @@ int tcp_ack(struct sock *sk, const struct sk_buff *skb, int flag)
 	trace_ack(sk, &ctx);
 	if (seq_before(ctx.ack, ctx.prior_snd_una))
 		return old_ack(sk, &ctx);
-	if (seq_after(ctx.ack, tp->snd_nxt))
+	if (seq_after(ctx.ack, tp->snd_nxt)) {
+		if (!(flag & FLAG_NO_CHALLENGE_ACK))
+			tcp_send_challenge_ack(sk);
 		return -SKB_DROP_REASON_TCP_ACK_UNSENT_DATA;
+	}
 	if (seq_after(ctx.ack, ctx.prior_snd_una)) {
 		ctx.flag |= FLAG_SND_UNA_ADVANCED;
 		icsk->icsk_retransmits = 0;

@@ -179,8 +179,8 @@ static int send_into_window(struct sock *sk, struct sk_buff *skb)
 	if (seq_before(tp->pushed_seq, tcb->end_seq))
 		tp->pushed_seq = tcb->end_seq;
 	if (size < tcb->end_seq - tcb->seq || skb->len > mss) {
-		size = MIN(size, mss);
-		if (skb->len > size && tcp_fragment(sk, false, skb, size, mss, MEM_RESERVE))
+		size = MIN(size, mss); /* at its end a FIN that lies beyond the window is cut off */
+		if (tcp_fragment(sk, false, skb, size, mss, MEM_RESERVE))
 			return -ENOMEM;
 	}
 	if (!tcp_skb_pcount(skb))

@@ -72,6 +72,8 @@ void tcp_measure_rcv_mss(struct sock *sk, const struct sk_buff *skb)
 		len = skb->len;
 	icsk->icsk_ack.last_seg_size = 0;
 	if (len >= icsk->icsk_ack.rcv_mss) {
+		if (len != icsk->icsk_ack.rcv_mss)
+			tcp_measure_scaling_ratio(sk, skb);
 		if (len > icsk->icsk_ack.rcv_mss + (unsigned)TCP_MAX_OPTION_SPACE)
 			icsk->icsk_ack.pending |= ICSK_ACK_PUSHED;
 		icsk->icsk_ack.rcv_mss = (uint16_t)MIN(len, tcp_sk(sk)->advmss);
@@ -117,7 +119,6 @@ void tcp_event_data_recv(struct sock *sk, struct sk_buff *skb)
 		estimate_ato(sk, now_ns);
 	}
 	icsk->icsk_lrcvtime_ns = now_ns;
-	tcp_ecn_check_ce(sk, skb);
 	if (skb->len >= 128)
 		tcp_grow_window(sk, skb);
 }

@@ -145,6 +145,8 @@ void tcp_send_dupack(struct sock *sk, const struct sk_buff *skb);
 /* tcp_rcvbuf.c */
 void tcp_rcv_rtt_measure(struct tcp_sock *tp);
 void tcp_rcv_rtt_measure_ts(struct sock *sk, const struct sk_buff *skb);
+void tcp_measure_scaling_ratio(struct sock *sk, const struct sk_buff *skb); /* of a size that was not seen before */
+void tcp_rcvbuf_follows(struct sock *sk, uint32_t copied);     /* so much was read, or can soon be, in a round trip */
 void tcp_clamp_window(struct sock *sk);
 static inline bool tcp_under_memory_pressure(const struct sock *sk)
 {

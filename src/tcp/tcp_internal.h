@@ -30,6 +30,7 @@ enum {
 	TCP_TIMEWAIT_S = 60, TCP_FIN_TIMEOUT_S = 60,
 	TCP_PAWS_WINDOW = 1, TCP_PAWS_MSL_S = 60, TCP_PAWS_24DAYS_S = 24 * 24 * 60 * 60,
 	TCP_BASE_MSS = 1024,
+	TCP_RMEM_TO_WIN_SCALE = 8, TCP_DEFAULT_SCALING_RATIO = 128, /* tp->scaling_ratio */
 	TCP_CA_MAX = 16,                /* congestion controls of an instance */
 };
 enum { TCP_CA_Open = 0, TCP_CA_Disorder = 1, TCP_CA_CWR = 2, TCP_CA_Recovery = 3, TCP_CA_Loss = 4 };
@@ -157,7 +158,7 @@ struct tcp_sock {
 	uint32_t rate_delivered, rate_interval_us; /* latest delivery rate: segments in so many microseconds; 0, 0: none yet */
 	uint32_t chrono_ms[3];          /* how long each of enum tcp_chrono (from BUSY on) held */
 	struct tcp_options_received rx_opt;
-	uint8_t nonagle, ecn_flags;
+	uint8_t nonagle : 4, ecn_flags : 4; /* TCP_NAGLE_*, TCP_ECN_* */
 	uint8_t is_cwnd_limited : 1, is_sack_reneg : 1, rate_app_limited : 1, recvmsg_inq : 1, syn_data : 1, compressed : 1, tlp_orig_data_app_limited : 1, frto : 1;
 	/* Fast Open: the SYN had the option (of the drafts), was the test of a lapsed black hole; all its data was acknowledged. */
 	uint32_t syn_fastopen : 1, syn_fastopen_exp : 1, syn_fastopen_ch : 1, syn_data_acked : 1, fastopen_client_fail : 2;
@@ -167,9 +168,11 @@ struct tcp_sock {
 	uint32_t save_syn : 2;          /* TCP_SAVE_SYN: 1 from the IP header on, 2 from the link's */
 	uint32_t mtup_on : 1, mtup_enabled : 1; /* ext->mtup is kept; probes are sent and segments are of its search_low */
 	uint32_t md5 : 1;               /* ext->md5: keys of TCP-MD5 */
+	uint32_t dup_ack_counter : 2;   /* duplicate ACKs sent, up to the three that are never compressed */
 	uint32_t write_pending : 1;     /* a writer waits for the handshake: the ACK of the SYN-ACK will ride on its data */
+	uint8_t scaling_ratio;          /* payload that a byte of receive buffer holds, as segments were seen to have, 1/256; never 0 */
 	uint8_t keepalive_probes;       /* TCP_KEEPCNT, 0: the sysctl's */
-	uint8_t dup_ack_counter, defer_accept;
+	uint8_t defer_accept;
 	uint8_t rack_reo_steps, rack_reo_persist; /* reordering window: quarters of the least RTT beyond one; recoveries that this still lasts */
 	uint16_t urg_data;              /* urgent byte and TCP_URG_*; where it is: urg_seq */
 	uint32_t pred_flags;            /* header prediction: doff, flags, window as they should come; network order; 0: off */
@@ -396,6 +399,7 @@ void tcp_finish_connect(struct sock *sk, struct sk_buff *skb);    /* tcp_state.c
 void tcp_init_transfer(struct sock *sk, struct sk_buff *skb);     /* buffers, congestion control, metrics at establishment */
 void tcp_initialize_rcv_mss(struct sock *sk);
 void tcp_init_buffer_space(struct sock *sk);
+void tcp_set_window_clamp(struct sock *sk, uint32_t clamp);        /* of a connection: the window on offer follows */
 void tcp_set_rcvlowat(struct sock *sk, int val);                  /* SO_RCVLOWAT, bytes >= 0 */
 void tcp_rcv_space_adjust(struct sock *sk);                       /* the application read: receive-buffer auto-tuning */
 int tcp_prune_queue(struct sock *sk, const struct sk_buff *in_skb);
@@ -427,8 +431,11 @@ uint32_t tcp_init_cwnd(const struct tcp_sock *tp, const struct dst_entry *dst);
 /* Bytes of receive buffer that may be advertised as window. */
 static inline int tcp_win_from_space(const struct sock *sk, int space)
 {
-	int scale = sk->sk_net->tcp->sysctl_tcp_adv_win_scale;
-	return scale <= 0 ? space >> -scale : space - (space >> scale);
+	return (int)((int64_t)space * tcp_sk(sk)->scaling_ratio >> TCP_RMEM_TO_WIN_SCALE);
+}
+static inline uint32_t tcp_space_from_win(const struct sock *sk, uint32_t win)
+{
+	return (uint32_t)MIN(((uint64_t)win << TCP_RMEM_TO_WIN_SCALE) / tcp_sk(sk)->scaling_ratio, (uint64_t)INT32_MAX);
 }
 static inline int tcp_space(const struct sock *sk) { return tcp_win_from_space(sk, sk->sk_rcvbuf - (int)sk->sk_rmem_alloc); }
 static inline int tcp_full_space(const struct sock *sk) { return tcp_win_from_space(sk, sk->sk_rcvbuf); }

@@ -176,7 +176,7 @@ struct xmit_run {
 static unsigned may_send(struct sock *sk, struct sk_buff *skb, struct xmit_run *run)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
-	unsigned segs = tcp_init_tso_segs(skb, run->mss_now), quota = tcp_cwnd_test(tp, skb);
+	unsigned segs = tcp_init_tso_segs(skb, run->mss_now), quota = tcp_cwnd_test(tp, skb), most;
 
 	if (unlikely(!quota)) {
 		if (run->push_one != 2) { /* a loss probe may pass one */
@@ -185,6 +185,11 @@ static unsigned may_send(struct sock *sk, struct sk_buff *skb, struct xmit_run *
 			return 0;
 		}
 		quota = 1;
+	}
+	most = MIN(quota, run->max_segs) * run->mss_now;
+	if (unlikely(skb->len < most) && !tcp_skb_is_last(sk, skb)) {
+		tcp_grow_skb(sk, skb, most - skb->len);
+		segs = tcp_init_tso_segs(skb, run->mss_now);
 	}
 	if (unlikely(!tcp_snd_wnd_test(tp, skb, run->mss_now))) {
 		run->is_rwnd_limited = true;

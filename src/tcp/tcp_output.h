@@ -51,6 +51,7 @@ unsigned tcp_tso_segs(struct sock *sk, unsigned mss_now);
 unsigned tcp_init_tso_segs(struct sk_buff *skb, unsigned mss_now);
 unsigned tcp_mss_split_point(const struct sock *sk, const struct sk_buff *skb, unsigned mss_now, unsigned max_segs, int nonagle);
 bool tcp_tso_should_defer(struct sock *sk, struct sk_buff *skb, bool *is_cwnd_limited, bool *is_rwnd_limited, unsigned max_segs);
+void tcp_grow_skb(struct sock *sk, struct sk_buff *skb, uint32_t room); /* skb, the send head, is not the last */
 int tso_fragment(struct sock *sk, struct sk_buff *skb, unsigned len, unsigned mss_now, enum mem_prio prio);
 int tcp_skb_unclone(struct sk_buff *skb, enum mem_prio prio);
 

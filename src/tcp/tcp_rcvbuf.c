@@ -2,22 +2,18 @@
 /*
  * tcp_rcvbuf.c - how much the peer may send: buffer, window, and how they grow (T8).
  *
+ *	scaling_ratio  payload that segments bring for each byte of true size, in 256ths: what buffer is worth as window.  A half until segments
+ *	               of a new size are seen, which is when it is measured
  *	sk_rcvbuf      bytes of true size that may be queued; grows to tcp_rmem[2] with what the reader takes per round trip
  *	window_clamp   most we ever advertise
  *	rcv_ssthresh   most we advertise now: opened as segments prove to be worth their true size, cut under pressure
  *
  * tcp_grow_window() runs for each segment, tcp_rcv_space_adjust() when the reader has taken data ("dynamic right-sizing",
- * Fisk and Feng 2001): what was read in one round trip, doubled, must fit.  The round trip as the receiver sees it comes from the
+ * Fisk and Feng 2001): what was read in one round trip, doubled, must fit, and what waits beyond a hole besides.  The round trip as the receiver sees it comes from the
  * timestamps that our ACKs bring back, or from the time in which one window arrives.  Under the protocol's or the instance's memory
  * pressure nothing grows and full buffers shrink the window to two segments.
  */
 #include "tcp/tcp_input.h"
-
-/* True size of an skb that holds one segment of n payload bytes, as the accounting sees it. */
-static int truesize_of(unsigned n)
-{
-	return (int)(n + MAX_TCP_HEADER + sizeof(struct sk_buff) + sizeof(struct skb_shared_info));
-}
 
 static uint32_t rmem_max(const struct sock *sk) { return (uint32_t)sk->sk_net->tcp->sysctl_tcp_rmem[2]; }
 
@@ -25,29 +21,62 @@ static uint32_t rmem_max(const struct sock *sk) { return (uint32_t)sk->sk_net->t
  * A segment whose true size is more than the window pays for: worth opening for only while the window is small against the largest,
  * and the less so the more it wastes.
  */
-static uint32_t grow_for_wasteful(const struct sock *sk, const struct sk_buff *skb)
+static uint32_t grow_for_wasteful(const struct sock *sk, const struct sk_buff *skb, int truesize)
 {
-	int truesize = tcp_win_from_space(sk, (int)skb->truesize) >> 1;
 	int window = tcp_win_from_space(sk, (int)rmem_max(sk)) >> 1;
 
+	truesize = tcp_win_from_space(sk, truesize) >> 1;
 	for (; (int)tcp_sk(sk)->rcv_ssthresh <= window; truesize >>= 1, window >>= 1)
 		if (truesize <= (int)skb->len)
 			return 2u * inet_csk(sk)->icsk_ack.rcv_mss;
 	return 0;
 }
 
+void tcp_set_window_clamp(struct sock *sk, uint32_t clamp)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (clamp < tp->window_clamp)
+		tp->rcv_ssthresh = MIN(tp->rcv_ssthresh, clamp);
+	else if (clamp > tp->window_clamp)
+		tp->rcv_ssthresh = MAX(tp->rcv_ssthresh, MIN(tp->rcv_wnd, clamp));
+	tp->window_clamp = clamp;
+}
+
+void tcp_measure_scaling_ratio(struct sock *sk, const struct sk_buff *skb)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	uint64_t ratio = ((uint64_t)skb->len << TCP_RMEM_TO_WIN_SCALE) / MAX(skb->truesize, 1u);
+	uint8_t was = tp->scaling_ratio;
+
+	tp->scaling_ratio = (uint8_t)MIN(MAX(ratio, (uint64_t)1), (uint64_t)UINT8_MAX);
+	if (tp->scaling_ratio == was)
+		return;
+	tcp_set_window_clamp(sk, (uint32_t)tcp_win_from_space(sk, sk->sk_rcvbuf));
+	tp->rcvq_space.space = MIN(tp->rcvq_space.space, tp->window_clamp);
+}
+
+/* What skb will be charged with once it is merged: headers in a head of their own then cost nothing more. */
+static int truesize_merged(const struct sk_buff *skb)
+{
+	int head = (int)(sizeof(struct sk_buff) + skb->end + sizeof(struct skb_shared_info));
+
+	return skb_headlen(skb) || (int)skb->truesize <= head ? (int)skb->truesize : (int)skb->truesize - head;
+}
+
 void tcp_grow_window(struct sock *sk, const struct sk_buff *skb)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	int room = MIN((int)tp->window_clamp, tcp_space(sk)) - (int)tp->rcv_ssthresh;
+	int truesize = truesize_merged(skb);
 	uint32_t incr;
 
 	if (room <= 0 || tcp_under_memory_pressure(sk))
 		return;
-	if (tcp_win_from_space(sk, (int)skb->truesize) <= (int)skb->len)
+	if (tcp_win_from_space(sk, truesize) <= (int)skb->len)
 		incr = 2u * tp->advmss;
 	else
-		incr = grow_for_wasteful(sk, skb);
+		incr = grow_for_wasteful(sk, skb, truesize);
 	if (!incr)
 		return;
 	incr = MAX(incr, 2 * skb->len);
@@ -120,22 +149,27 @@ void tcp_rcv_rtt_measure_ts(struct sock *sk, const struct sk_buff *skb)
 
 /* --- right-sizing --------------------------------------------------------------------------------------------------- */
 
-/* copied bytes were read in a round trip: let a window of twice that, and more while it still grows, fit. */
-static void grow_rcvbuf(struct sock *sk, uint32_t copied)
+/*
+ * DRS is a round trip late: what comes now may be twice that, and more while it still grows (slow start doubles it).  What waits beyond a
+ * hole takes room that the reader cannot give back.
+ */
+void tcp_rcvbuf_follows(struct sock *sk, uint32_t copied)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
-	uint64_t window = ((uint64_t)copied << 1) + 16u * tp->advmss, bytes;
-	uint64_t grow = window * (copied - tp->rcvq_space.space) / MAX(tp->rcvq_space.space, 1);
-	int per_segment = truesize_of(tp->advmss);
+	uint32_t before = MAX(tp->rcvq_space.space, 1u);
+	uint64_t window = (uint64_t)copied << 1, rcvbuf;
 
-	window += grow << 1;
-	while (tcp_win_from_space(sk, per_segment) < tp->advmss)
-		per_segment += 128;
-	bytes = MIN(window / MAX(tp->advmss, 1) * (uint64_t)per_segment, rmem_max(sk));
-	if (bytes > (uint64_t)MAX(sk->sk_rcvbuf, 0)) {
-		sk->sk_rcvbuf = (int32_t)bytes;
-		tp->window_clamp = (uint32_t)tcp_win_from_space(sk, sk->sk_rcvbuf);
-	}
+	tp->rcvq_space.space = copied;
+	if (!sk->sk_net->tcp->sysctl_tcp_moderate_rcvbuf || sock_flag(sk, SOCK_F_RCVBUF_LOCK) || tcp_under_memory_pressure(sk))
+		return;
+	window += window * (copied - before) / before << 1;
+	if (!tcp_ofo_empty(sk))
+		window += TCP_SKB_CB(tp->active->ooo_last_skb)->end_seq - tp->rcv_nxt;
+	rcvbuf = MIN(tcp_space_from_win(sk, (uint32_t)MIN(window, (uint64_t)INT32_MAX)), rmem_max(sk));
+	if (rcvbuf <= (uint64_t)MAX(sk->sk_rcvbuf, 0))
+		return;
+	sk->sk_rcvbuf = (int32_t)rcvbuf;
+	tp->window_clamp = (uint32_t)tcp_win_from_space(sk, sk->sk_rcvbuf);
 }
 
 /* A reader who waits for more than fits would wait for ever: half the buffer at most, and the buffer grows with it unless it is the user's choice. */
@@ -149,27 +183,24 @@ void tcp_set_rcvlowat(struct sock *sk, int val)
 	sk->sk_rcvlowat = MAX(val, 1);
 	if (tp->rcv_nxt - tp->copied_seq >= (uint32_t)sk->sk_rcvlowat && sk->sk_state != TCP_LISTEN)
 		sk_data_ready(sk);
-	if (locked || 2 * val <= sk->sk_rcvbuf)
+	if (locked || tcp_space_from_win(sk, (uint32_t)val) <= (uint32_t)MAX(sk->sk_rcvbuf, 0))
 		return;
-	sk->sk_rcvbuf = 2 * val;
-	if (tp->window_clamp)
-		tp->window_clamp = (uint32_t)tcp_win_from_space(sk, sk->sk_rcvbuf);
+	sk->sk_rcvbuf = (int32_t)tcp_space_from_win(sk, (uint32_t)val);
+	if (tp->window_clamp && tp->window_clamp < (uint32_t)val)
+		tp->window_clamp = (uint32_t)val; /* the window itself grows with what comes */
 }
 
 void tcp_rcv_space_adjust(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
-	uint32_t copied;
+	int32_t copied;
 
 	tcp_mstamp_refresh(tp);
 	if (!tp->rcv_rtt_est.rtt_us || tp->tcp_mstamp_us - tp->rcvq_space.time_us < tp->rcv_rtt_est.rtt_us >> 3)
 		return;
-	copied = tp->copied_seq - tp->rcvq_space.seq;
-	if (copied > tp->rcvq_space.space && !PROVE_BREAKS("T8.tuning")) {
-		if (sk->sk_net->tcp->sysctl_tcp_moderate_rcvbuf && !sock_flag(sk, SOCK_F_RCVBUF_LOCK) && !tcp_under_memory_pressure(sk))
-			grow_rcvbuf(sk, copied);
-		tp->rcvq_space.space = copied;
-	}
+	copied = (int32_t)(tp->copied_seq - tp->rcvq_space.seq) - (int32_t)(tp->rcv_nxt - tp->copied_seq); /* a reader that lags needs no more */
+	if (copied > (int32_t)tp->rcvq_space.space && !PROVE_BREAKS("T8.tuning"))
+		tcp_rcvbuf_follows(sk, (uint32_t)copied);
 	tp->rcvq_space.seq = tp->copied_seq;
 	tp->rcvq_space.time_us = tp->tcp_mstamp_us;
 }

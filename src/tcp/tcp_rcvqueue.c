@@ -65,19 +65,19 @@ static bool try_rmem_schedule(struct sock *sk, struct sk_buff *skb, uint32_t siz
 	return tcp_prune_queue(sk, skb) >= 0 && sk_rmem_schedule(sk, size);
 }
 
-/* Appends to the receive queue; consumes skb. */
-static void queue_in_order(struct sock *sk, struct sk_buff *skb)
+/* Appends to the receive queue.  True: its bytes went to the tail's skb, the caller frees this one. */
+static bool queue_in_order(struct sock *sk, struct sk_buff *skb)
 {
 	struct sk_buff *tail = skb_peek_tail(&sk->sk_receive_queue);
 
 	rcv_nxt_update(tcp_sk(sk), TCP_SKB_CB(skb)->end_seq);
 	if (tail && tcp_try_coalesce(sk, tail, skb)) {
 		NET_INC_STATS(sk->sk_net, TCPRcvCoalesce);
-		skb_consume(skb);
-		return;
+		return true;
 	}
 	skb_queue_tail(&sk->sk_receive_queue, skb);
 	skb_set_owner_r(skb, sk);
+	return false;
 }
 
 /* --- out of order ------------------------------------------------------------------------------------------------- */
@@ -172,8 +172,16 @@ static void ofo_drop_covered(struct sock *sk, struct sk_buff *skb)
 		tcp_act(sk)->ooo_last_skb = skb;
 }
 
+/* Without SACK the window stays as it is: an ACK that moved it would be no duplicate. */
+static void ofo_grow_window(struct sock *sk, const struct sk_buff *skb)
+{
+	if (tcp_is_sack(tcp_sk(sk)))
+		tcp_grow_window(sk, skb);
+}
+
 static void ofo_link(struct sock *sk, struct sk_buff *skb, struct rb_node *parent, struct rb_node **link)
 {
+	ofo_grow_window(sk, skb);
 	rb_link_node(&skb->rbnode, parent, link);
 	rb_insert_color(&skb->rbnode, tcp_ofo(sk));
 	skb_set_owner_r(skb, sk);
@@ -183,15 +191,16 @@ static void ofo_link(struct sock *sk, struct sk_buff *skb, struct rb_node *paren
 /* skb grew into the one at the left: finishes the insertion. */
 static void ofo_merged(struct sock *sk, struct sk_buff *into, struct sk_buff *skb)
 {
+	ofo_grow_window(sk, skb);
 	skb_consume(skb);
 	ofo_drop_covered(sk, into);
 }
 
 /*
- * Puts skb into the tree.  False: it was a duplicate and is gone.  On the way down it can meet an skb that covers it (drop), that starts
+ * Puts skb into the tree, or drops it as a duplicate.  On the way down it can meet an skb that covers it (drop), that starts
  * with it and is shorter (takes its place), that reaches into it (goes on to the right, merging where they touch exactly).
  */
-static bool ofo_insert(struct sock *sk, struct sk_buff *skb)
+static void ofo_insert(struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_active *act = tcp_act(sk);
 	uint32_t seq = TCP_SKB_CB(skb)->seq, end_seq = TCP_SKB_CB(skb)->end_seq;
@@ -201,7 +210,7 @@ static bool ofo_insert(struct sock *sk, struct sk_buff *skb)
 	/* The usual case, without a search: it continues the last one, or lies behind it. */
 	if (last && tcp_try_coalesce(sk, last, skb)) {
 		ofo_merged(sk, last, skb);
-		return true;
+		return;
 	}
 	if (last && !seq_before(seq, TCP_SKB_CB(last)->end_seq)) {
 		parent = &last->rbnode;
@@ -220,7 +229,7 @@ static bool ofo_insert(struct sock *sk, struct sk_buff *skb)
 			if (!seq_after(end_seq, acb->end_seq)) {
 				tcp_dsack_set(sk, seq, end_seq);
 				ofo_drop(sk, skb);
-				return false;
+				return;
 			}
 			tcp_dsack_set(sk, seq, acb->end_seq);
 			if (seq == acb->seq) {
@@ -231,11 +240,10 @@ static bool ofo_insert(struct sock *sk, struct sk_buff *skb)
 			}
 		} else if (tcp_try_coalesce(sk, at, skb)) {
 			ofo_merged(sk, at, skb);
-			return true;
+			return;
 		}
 	}
 	ofo_link(sk, skb, parent, link);
-	return true;
 }
 
 /* Consumes skb, whose data is at the payload. */
@@ -244,7 +252,6 @@ static void data_queue_ofo(struct sock *sk, struct sk_buff *skb)
 	struct tcp_sock *tp = tcp_sk(sk);
 	struct net *net = sk->sk_net;
 	uint32_t seq = TCP_SKB_CB(skb)->seq, end_seq = TCP_SKB_CB(skb)->end_seq;
-	bool big = skb->len >= 128;
 
 	tcp_ecn_check_ce(sk, skb);
 	if (unlikely(!try_rmem_schedule(sk, skb, skb->truesize)) || PROVE_BREAKS("SHLD-31")) {
@@ -260,13 +267,15 @@ static void data_queue_ofo(struct sock *sk, struct sk_buff *skb)
 		return;
 	}
 	tp->pred_flags = 0;
+	tcp_measure_rcv_mss(sk, skb);
 	inet_csk_schedule_ack(sk);
 	tp->rcv_ooopack += MAX(1u, skb_shinfo(skb)->gso_segs);
 	NET_INC_STATS(net, TCPOFOQueue);
-	if (big)
-		tcp_grow_window(sk, skb);
-	if (ofo_insert(sk, skb) && tcp_is_sack(tp) && !PROVE_BREAKS("T8"))
+	ofo_insert(sk, skb);
+	if (tcp_is_sack(tp) && !PROVE_BREAKS("T8")) /* of a duplicate, too: its block comes to the front */
 		tcp_sack_new_ofo_skb(sk, seq, end_seq);
+	if (sk->sk_socket) /* there is a reader, or soon will be */
+		tcp_rcvbuf_follows(sk, tp->rcvq_space.space);
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------------------ */
@@ -305,20 +314,27 @@ static void fill_holes(struct sock *sk)
 static void data_in_order(struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
-	bool fin = TCP_SKB_CB(skb)->tcp_flags & TCPHDR_FIN;
+	bool fin = TCP_SKB_CB(skb)->tcp_flags & TCPHDR_FIN, merged;
 
 	/* With an empty queue the reader is up to date: one segment is always taken, else a small limit could stop the connection. */
 	if (skb_queue_empty(&sk->sk_receive_queue) && !sk_rmem_schedule(sk, skb->truesize)) {
 		sk_forced_mem_schedule(sk, skb->truesize);
 	} else if (unlikely(!try_rmem_schedule(sk, skb, skb->truesize))) {
+		/* The sender hears at once that nothing goes any more, whatever window was promised. */
+		inet_csk(sk)->icsk_ack.pending |= ICSK_ACK_NOMEM | ICSK_ACK_NOW;
+		inet_csk_schedule_ack(sk);
 		NET_INC_STATS(sk->sk_net, TCPRcvQDrop);
 		data_ready(sk);
 		skb_drop(skb, SKB_DROP_REASON_PROTO_MEM);
 		return;
 	}
 	if (skb->len)
+		tcp_ecn_check_ce(sk, skb); /* a change of marks may ask for an ACK of what was before */
+	merged = queue_in_order(sk, skb);
+	if (skb->len) /* the window grows by what is left beside this segment */
 		tcp_event_data_recv(sk, skb);
-	queue_in_order(sk, skb);
+	if (merged)
+		skb_consume(skb);
 	if (unlikely(fin))
 		tcp_fin(sk);
 	if (unlikely(tp->active))

@@ -141,9 +141,7 @@ static int set_window_clamp(struct sock *sk, int val)
 		tp->window_clamp = 0;
 		return 0;
 	}
-	tp->window_clamp = clamp;
-	if (sk->sk_state != TCP_CLOSE)
-		tp->rcv_ssthresh = MIN(tp->rcv_wnd, clamp);
+	tcp_set_window_clamp(sk, clamp);
 	return 0;
 }
 

@@ -30,7 +30,24 @@ void tcp_finish_connect(struct sock *sk, struct sk_buff *skb)
 		tp->pred_flags = 0;
 }
 
-/* The options of a SYN or SYN-ACK are the connection's from now on. */
+/* The timestamps of a SYN or SYN-ACK are the connection's from now on. */
+static void adopt_timestamps(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	struct tcp_options_received *opt = &tp->rx_opt;
+
+	opt->tstamp_ok = opt->saw_tstamp;
+	tp->tcp_header_len = sizeof(struct tcphdr);
+	if (unlikely(tcp_md5_key_of(sk)))
+		tp->tcp_header_len += TCPOLEN_MD5SIG_ALIGNED;
+	if (opt->saw_tstamp) {
+		tp->tcp_header_len += TCPOLEN_TSTAMP_ALIGNED;
+		opt->ts_recent = opt->rcv_tsval;
+		opt->ts_recent_stamp_s = net_tcp_now_s(sk->sk_net);
+	}
+}
+
+/* What a SYN-ACK answered to our offer. */
 static void adopt_options(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -40,16 +57,9 @@ static void adopt_options(struct sock *sk)
 		opt->snd_wscale = opt->rcv_wscale = 0;
 		tp->window_clamp = MIN(tp->window_clamp, 65535u);
 	}
-	opt->tstamp_ok = opt->saw_tstamp;
-	tp->tcp_header_len = sizeof(struct tcphdr);
-	if (unlikely(tcp_md5_key_of(sk)))
-		tp->tcp_header_len += TCPOLEN_MD5SIG_ALIGNED;
-	if (opt->saw_tstamp) {
-		tp->tcp_header_len += TCPOLEN_TSTAMP_ALIGNED;
+	adopt_timestamps(sk);
+	if (opt->tstamp_ok)
 		tp->advmss -= TCPOLEN_TSTAMP_ALIGNED;
-		opt->ts_recent = opt->rcv_tsval;
-		opt->ts_recent_stamp_s = net_tcp_now_s(sk->sk_net);
-	}
 }
 
 static void take_peer_isn(struct tcp_sock *tp, const struct sk_buff *skb)
@@ -113,13 +123,16 @@ static void synack_accepted(struct sock *sk, struct sk_buff *skb, const struct t
 	tcp_data_snd_check(sk);
 }
 
-/* Their SYN crossed ours.  Consumes skb. */
+/*
+ * Their SYN crossed ours.  Our SYN-ACK repeats what our SYN offered, and as on Linux our windows keep that scale even if their SYN had none; the
+ * room that timestamps take is deducted once the connection stands (syn_recv_acked).  Consumes skb.
+ */
 static void simultaneous_open(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	tcp_set_state(sk, TCP_SYN_RECV);
-	adopt_options(sk);
+	adopt_timestamps(sk);
 	take_peer_isn(tp, skb);
 	tp->snd_wnd = be16_to_cpu(th->window); /* never scaled in a SYN */
 	tp->max_window = tp->snd_wnd;

@@ -240,6 +240,33 @@ int tso_fragment(struct sock *sk, struct sk_buff *skb, unsigned len, unsigned ms
 	return 0;
 }
 
+/*
+ * The send head may take what stands behind it, up to `room` bytes more: so what was written piece by piece while the window was closed goes
+ * as one super-segment.  Nothing of a super-segment crosses the end of a record (MSG_EOR).  Its segments are to be counted anew.
+ */
+void tcp_grow_skb(struct sock *sk, struct sk_buff *skb, uint32_t room)
+{
+	struct sk_buff *next = skb->next;
+	struct tcp_skb_cb *tcb = TCP_SKB_CB(skb), *ncb = TCP_SKB_CB(next);
+	uint32_t n = MIN(room, next->len);
+
+	if (!n || tcb->eor || !skb_shift(skb, next, n))
+		return;
+	skb->truesize += n;
+	next->truesize -= n;
+	tcb->end_seq += n;
+	ncb->seq += n;
+	tcb->tcp_gso_segs = ncb->tcp_gso_segs = 0;
+	if (next->len)
+		return;
+	tcb->end_seq = ncb->end_seq; /* its FIN comes along */
+	tcb->tcp_flags |= ncb->tcp_flags;
+	tcb->eor = ncb->eor;
+	tcp_skb_collapse_tstamp(skb, next);
+	skb_unlink(next, &sk->sk_write_queue);
+	tcp_free_skb(sk, next);
+}
+
 /* The header pushed in front of what is left must lie on a 4-byte boundary again. */
 static void realign_linear(struct sk_buff *skb)
 {

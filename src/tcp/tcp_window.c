@@ -27,13 +27,16 @@ static uint32_t unscaled_window(const struct tcp_sock *tp, int free_space, int f
 	return (uint32_t)window;
 }
 
+/* net.ipv4.tcp_shrink_window: memory decides, and the right edge may move left (which RFC 9293 3.8.6 discourages). */
+static bool may_shrink(const struct sock *sk) { return unlikely(sock_net(sk)->tcp->sysctl_tcp_shrink_window) && tcp_sk(sk)->rx_opt.rcv_wscale; }
+
 uint32_t __tcp_select_window(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	struct inet_connection_sock *icsk = inet_csk(sk);
 	unsigned scale = tp->rx_opt.rcv_wscale;
-	int allowed = tcp_space(sk), free_space = allowed;
-	int full_space = MIN((int)MIN(tp->window_clamp, 0x7fffffffu), tcp_full_space(sk));
+	int allowed = tcp_full_space(sk), free_space = tcp_space(sk);
+	int full_space = MIN((int)MIN(tp->window_clamp, 0x7fffffffu), allowed);
 	int mss = MIN((int)icsk->icsk_ack.rcv_mss, full_space);
 
 	if (unlikely(mss <= 0))
@@ -51,6 +54,8 @@ uint32_t __tcp_select_window(struct sock *sk)
 	}
 	if (free_space > (int)tp->rcv_ssthresh)
 		free_space = (int)tp->rcv_ssthresh;
+	else if (may_shrink(sk)) /* a limit of memory: not rounded up beyond it */
+		return free_space < 1 << scale ? 0 : (uint32_t)(free_space >> scale << scale);
 	if (scale)
 		return scaled_window((uint32_t)free_space, scale);
 	return unscaled_window(tp, free_space, full_space, mss);
@@ -74,9 +79,14 @@ uint16_t tcp_select_window(struct sock *sk)
 	unsigned scale = tp->rx_opt.rcv_wscale;
 	uint32_t old_win = tp->rcv_wnd, cur_win = tcp_receive_window(tp), new_win = 0, most;
 
-	if (likely(!(inet_csk(sk)->icsk_ack.pending & ICSK_ACK_NOMEM)))
-		new_win = __tcp_select_window(sk);
-	if (new_win < cur_win && !PROVE_BREAKS("SHLD-14")) {
+	if (unlikely(inet_csk(sk)->icsk_ack.pending & ICSK_ACK_NOMEM)) { /* what came was dropped: no promise can be kept */
+		tp->pred_flags = 0;
+		tp->rcv_wnd = 0;
+		tp->rcv_wup = tp->rcv_nxt;
+		return 0;
+	}
+	new_win = __tcp_select_window(sk);
+	if (new_win < cur_win && !PROVE_BREAKS("SHLD-14") && !may_shrink(sk)) {
 		if (new_win == 0)
 			NET_INC_STATS(sock_net(sk), TCPWantZeroWindowAdv);
 		new_win = round_up_to_scale(cur_win, scale);
