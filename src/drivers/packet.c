@@ -42,7 +42,6 @@ static void push_out(struct packet_dev *p)
 		}
 		if (err)
 			xmit_dev_count_tx_error(p->dev);
-		xmit_skb_orphan(skb); /* it is gone: nothing of its socket waits here (as on Linux's tun), though it is freed in poll() */
 		p->sent++;
 	}
 	if (p->sent != p->reaped)
