@@ -13,7 +13,7 @@ help:
 	@echo 'make test     every test: gcc, clang, sanitizers, i386, musl, s390x, programs against the kernel'
 	@echo 'make quick    unit and virtual-time tests with gcc only (seconds)'
 	@echo 'make bench    the table of figures beside the kernel'"'"'s, also build/bench.json'
-	@echo 'make bench-impaired  goodput over lossy links beside the kernel'"'"'s (45 minutes; bench/run_impaired has options)'
+	@echo 'make bench-impaired  goodput over lossy links beside the kernel'"'"'s (45 minutes by one core; doc/impaired.md; bench/run_impaired has options)'
 	@echo 'make fuzz     the fuzz targets for SECONDS each (default 60)'
 	@echo 'make prove    break each hop of the path, and a sample of RFC 9293'"'"'s rows; their tests must fail'
 	@echo 'make install  into PREFIX (default /usr/local): library, headers, program, man page'

@@ -19,7 +19,8 @@
  * so that only TCP counts.  Neither device holds a sender back: a TAP, as the packet device, is done with a frame when it has handed it over.
  *
  * The result is read off the link, by the same means for every pair: goodput is what the receiver acknowledged in the time from the SYN on.
- * Prints one line of JSON.  --pcap writes PREFIX-sender.pcap (as sent, before the losses) and PREFIX-receiver.pcap (what arrived); --trace prints the
+ * Prints one line of JSON; late and late_us say how true to time the link was: frames handed over later than their moment by more than a
+ * millisecond and a tenth of the round trip, and the latest of all.  --pcap writes PREFIX-sender.pcap (as sent, before the losses) and PREFIX-receiver.pcap (what arrived); --trace prints the
  * sender's window every 20 ms to stderr: s, cwnd, ssthresh, srtt us, rto us, unacked, lost, retrans, state.
  */
 #define _GNU_SOURCE
@@ -86,7 +87,7 @@ static struct way way[2];
 static struct end end[2];
 static char chunk[CHUNK];
 /* What was seen on the link. */
-static uint64_t started_ns, data_frames, resent_frames;
+static uint64_t started_ns, data_frames, resent_frames, late_frames, latest_us;
 static uint32_t isn, highest_sent, highest_acked;
 
 static void die(const char *what)
@@ -228,11 +229,18 @@ static void deliver(int to, const struct held *h)
 		die("TAP");
 }
 
+static void see_lateness(uint64_t late_us)
+{
+	late_frames += (double)late_us > 1000 + 100 * opt.rtt_ms;
+	latest_us = late_us > latest_us ? late_us : latest_us;
+}
+
 static void deliver_due(uint64_t now)
 {
 	for (int i = 0; i < 2; i++)
 		while (way[i].first && way[i].first->arrival_ns <= now) {
 			struct held *h = way[i].first;
+			see_lateness((now - h->arrival_ns) / 1000);
 			deliver(1 - i, h);
 			way[i].first = h->next;
 			h->next = way[i].spare;
@@ -673,8 +681,9 @@ int main(int argc, char **argv)
 		if (end[i].pcap)
 			fclose(end[i].pcap);
 	}
-	printf("{\"bytes\": %u, \"seconds\": %g, \"frames\": %llu, \"resent\": %llu, \"lost\": %llu, \"overflowed\": %llu}\n", highest_acked - isn, opt.seconds,
+	printf("{\"bytes\": %u, \"seconds\": %g, \"frames\": %llu, \"resent\": %llu, \"lost\": %llu, \"overflowed\": %llu, "
+	       "\"late\": %llu, \"late_us\": %llu}\n", highest_acked - isn, opt.seconds,
 	       (unsigned long long)data_frames, (unsigned long long)resent_frames, (unsigned long long)way[0].line.lost,
-	       (unsigned long long)way[0].line.dropped);
+	       (unsigned long long)way[0].line.dropped, (unsigned long long)late_frames, (unsigned long long)latest_us);
 	return 0;
 }

@@ -13,6 +13,9 @@
  * Compressed ACKs: each segment beyond a hole would be worth a duplicate ACK; after the first three for one hole, which drive the sender's recovery,
  * up to tcp_comp_sack_nr of them are left out and told by one a little later (compressed_ack_timer), whose SACK blocks say as much.
  *
+ * A short segment, or one with PSH, ends what the peer had to say for now: its ACK goes when the reader has taken it (tcp_cleanup_rbuf(), by
+ * ICSK_ACK_PUSHED), unless the connection is interactive.
+ *
  * rcv_mss estimates the peer's segment size: it says what "a full segment" is and how much a window must open.
  * Called from tcp_input.c, tcp_rcvqueue.c; sends by tcp_output.c.
  */
@@ -74,7 +77,8 @@ void tcp_measure_rcv_mss(struct sock *sk, const struct sk_buff *skb)
 	if (len >= icsk->icsk_ack.rcv_mss) {
 		if (len != icsk->icsk_ack.rcv_mss)
 			tcp_measure_scaling_ratio(sk, skb);
-		if (len > icsk->icsk_ack.rcv_mss + (unsigned)TCP_MAX_OPTION_SPACE)
+		/* A full segment with PSH may end a write, and its sender's window with it: the second one might never come. */
+		if (len > icsk->icsk_ack.rcv_mss + (unsigned)TCP_MAX_OPTION_SPACE || (TCP_SKB_CB(skb)->tcp_flags & TCPHDR_PSH))
 			icsk->icsk_ack.pending |= ICSK_ACK_PUSHED;
 		icsk->icsk_ack.rcv_mss = (uint16_t)MIN(len, tcp_sk(sk)->advmss);
 		return;

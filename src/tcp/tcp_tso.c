@@ -115,9 +115,17 @@ static bool allowance_is_enough(const struct sock *sk, uint32_t limit)
 	return limit > (uint32_t)TSO_DEFER_MAX_MSS * tp->mss_cache;
 }
 
+/* Is the ACK of the oldest segment, a round trip after it was sent, due within a millisecond (half a round trip where that is less)? */
+static bool ack_is_near(const struct tcp_sock *tp, const struct sk_buff *head, uint64_t now)
+{
+	uint64_t srtt_ns = (uint64_t)tp->srtt_us * NSEC_PER_USEC >> 3;
+
+	return head->skb_mstamp_ns + srtt_ns <= now + MIN(srtt_ns / 2, (uint64_t)NSEC_PER_MSEC);
+}
+
 /*
  * A short super-segment may wait for the ACK that is due soon, so that it goes as one larger one.  Never while recovering, never when
- * the last transmission is more than a millisecond ago, never when no ACK will come within half a round trip.
+ * the last transmission is more than a millisecond ago, never when no ACK will come as soon: waiting longer would make bursts of a steady flow.
  */
 bool tcp_tso_should_defer(struct sock *sk, struct sk_buff *skb, bool *is_cwnd_limited, bool *is_rwnd_limited, unsigned max_segs)
 {
@@ -140,7 +148,7 @@ bool tcp_tso_should_defer(struct sock *sk, struct sk_buff *skb, bool *is_cwnd_li
 	if (allowance_is_enough(sk, limit))
 		return false;
 	head = tcp_rtx_queue_head(sk);
-	if (!head || now - head->skb_mstamp_ns < (uint64_t)(tp->srtt_us >> 4) * NSEC_PER_USEC)
+	if (!head || !ack_is_near(tp, head, now))
 		return false;
 	if (cong_win < send_win) {
 		if (cong_win <= skb->len) {
