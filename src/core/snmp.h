@@ -39,7 +39,7 @@
 	X(TCPOrigDataSent) X(TCPHystartTrainDetect) X(TCPHystartTrainCwnd) X(TCPHystartDelayDetect) X(TCPHystartDelayCwnd) \
 	X(TCPACKSkippedSynRecv) X(TCPACKSkippedPAWS) X(TCPACKSkippedSeq) X(TCPACKSkippedFinWait2) X(TCPACKSkippedTimeWait) \
 	X(TCPACKSkippedChallenge) X(TCPWinProbe) X(TCPKeepAlive) X(TCPMTUPFail) X(TCPMTUPSuccess) X(TCPDelivered) \
-	X(TCPDeliveredCE) X(TCPAckCompressed) X(TCPZeroWindowDrop) X(TCPRcvQDrop) X(TCPWqueueTooBig) X(TCPTimeoutRehash) \
+	X(TCPDeliveredCE) X(TCPAckCompressed) X(TCPZeroWindowDrop) X(BeyondWindow) X(TCPRcvQDrop) X(TCPWqueueTooBig) X(TCPTimeoutRehash) \
 	X(TCPDuplicateDataRehash) X(TCPDSACKRecvSegs) X(TCPDSACKIgnoredDubious) X(TCPPLBRehash) \
 	X(IpExtInNoRoutes) X(IpExtInTruncatedPkts) X(IpExtInMcastPkts) X(IpExtOutMcastPkts) X(IpExtInBcastPkts) \
 	X(IpExtOutBcastPkts) X(IpExtInOctets) X(IpExtOutOctets) X(IpExtInCsumErrors) X(IpExtInNoECTPkts) X(IpExtInECT1Pkts) \
