@@ -185,10 +185,10 @@ static void ofo_merged(struct sock *sk, struct sk_buff *into, struct sk_buff *sk
 }
 
 /*
- * Puts skb into the tree.  False: it was a duplicate and is gone.  On the way down it can meet an skb that covers it (drop), that starts
+ * Puts skb into the tree, or frees a duplicate.  On the way down it can meet an skb that covers it (drop), that starts
  * with it and is shorter (takes its place), that reaches into it (goes on to the right, merging where they touch exactly).
  */
-static bool ofo_insert(struct sock *sk, struct sk_buff *skb)
+static void ofo_insert(struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_active *act = tcp_act(sk);
 	uint32_t seq = TCP_SKB_CB(skb)->seq, end_seq = TCP_SKB_CB(skb)->end_seq;
@@ -198,7 +198,7 @@ static bool ofo_insert(struct sock *sk, struct sk_buff *skb)
 	/* The usual case, without a search: it continues the last one, or lies behind it. */
 	if (last && tcp_try_coalesce(sk, last, skb)) {
 		ofo_merged(sk, last, skb);
-		return true;
+		return;
 	}
 	if (last && !seq_before(seq, TCP_SKB_CB(last)->end_seq)) {
 		parent = &last->rbnode;
@@ -217,7 +217,7 @@ static bool ofo_insert(struct sock *sk, struct sk_buff *skb)
 			if (!seq_after(end_seq, acb->end_seq)) {
 				tcp_dsack_set(sk, seq, end_seq);
 				ofo_drop(sk, skb);
-				return false;
+				return;
 			}
 			tcp_dsack_set(sk, seq, acb->end_seq);
 			if (seq == acb->seq) {
@@ -228,11 +228,10 @@ static bool ofo_insert(struct sock *sk, struct sk_buff *skb)
 			}
 		} else if (tcp_try_coalesce(sk, at, skb)) {
 			ofo_merged(sk, at, skb);
-			return true;
+			return;
 		}
 	}
 	ofo_link(sk, skb, parent, link);
-	return true;
 }
 
 /* Consumes skb, whose data is at the payload. */
@@ -262,7 +261,8 @@ static void data_queue_ofo(struct sock *sk, struct sk_buff *skb)
 	NET_INC_STATS(net, TCPOFOQueue);
 	if (big)
 		tcp_grow_window(sk, skb);
-	if (ofo_insert(sk, skb) && tcp_is_sack(tp) && !PROVE_BREAKS("T8"))
+	ofo_insert(sk, skb);
+	if (tcp_is_sack(tp) && !PROVE_BREAKS("T8")) /* a duplicate, too, brings its block to the front */
 		tcp_sack_new_ofo_skb(sk, seq, end_seq);
 }
 
