@@ -80,6 +80,7 @@ struct net {
 	struct kmem_cache *skb_small_cache;  /* heads of small linear size */
 	struct sock_cache sock_caches[MAX_SOCK_CACHES];
 	struct random_pool random;
+	int32_t sysctl_rmem_max; /* net.core.rmem_max, bytes: set by socket/, also bounds what TCP's window scale has to express */
 	struct log_limit log;
 
 	/* Per-layer state, each defined in its layer. */

@@ -36,7 +36,7 @@ static int set_sndbuf(struct sock *sk, int val, bool force)
 
 static int set_rcvbuf(struct sock *sk, int val, bool force)
 {
-	val = force ? MAX(val, 0) : (int)MIN((unsigned)val, (unsigned)sk->sk_net->sock->sysctl_rmem_max);
+	val = force ? MAX(val, 0) : (int)MIN((unsigned)val, (unsigned)sk->sk_net->sysctl_rmem_max);
 	sock_set_flag(sk, SOCK_F_RCVBUF_LOCK);
 	sk->sk_rcvbuf = doubled(val, SOCK_MIN_RCVBUF);
 	return 0;

@@ -152,14 +152,17 @@ enum { SK_MEM_DEFAULT = 212992 }; /* bytes, Linux's net.core.[rw]mem_{default,ma
 static const struct sysctl_entry sock_sysctls[] = {
 	{.name = "net.core.wmem_max", .type = SYSCTL_INT, .offset = offsetof(struct netns_sock, sysctl_wmem_max), .count = 1,
 	 .min = SOCK_MIN_SNDBUF, .max = INT32_MAX},
-	{.name = "net.core.rmem_max", .type = SYSCTL_INT, .offset = offsetof(struct netns_sock, sysctl_rmem_max), .count = 1,
-	 .min = SOCK_MIN_RCVBUF, .max = INT32_MAX},
 	{.name = "net.core.wmem_default", .type = SYSCTL_INT, .offset = offsetof(struct netns_sock, sysctl_wmem_default), .count = 1,
 	 .min = SOCK_MIN_SNDBUF, .max = INT32_MAX},
 	{.name = "net.core.rmem_default", .type = SYSCTL_INT, .offset = offsetof(struct netns_sock, sysctl_rmem_default), .count = 1,
 	 .min = SOCK_MIN_RCVBUF, .max = INT32_MAX},
 	{.name = "net.core.optmem_max", .type = SYSCTL_INT, .offset = offsetof(struct netns_sock, sysctl_optmem_max), .count = 1,
 	 .min = 0, .max = INT32_MAX},
+};
+
+static const struct sysctl_entry net_sysctls[] = {
+	{.name = "net.core.rmem_max", .type = SYSCTL_INT, .offset = offsetof(struct net, sysctl_rmem_max), .count = 1,
+	 .min = SOCK_MIN_RCVBUF, .max = INT32_MAX},
 };
 
 int sock_init(struct net *net)
@@ -169,12 +172,14 @@ int sock_init(struct net *net)
 
 	if (!ns)
 		return err;
-	ns->sysctl_wmem_max = ns->sysctl_rmem_max = ns->sysctl_wmem_default = ns->sysctl_rmem_default = SK_MEM_DEFAULT;
+	net->sysctl_rmem_max = ns->sysctl_wmem_max = ns->sysctl_wmem_default = ns->sysctl_rmem_default = SK_MEM_DEFAULT;
 	ns->sysctl_optmem_max = 20480;
 	ns->socket_cache = kmem_cache_create(net, "socket", sizeof(struct socket), 0);
 	if (!ns->socket_cache)
 		goto free_ns;
 	err = sysctl_register(net, ns, sock_sysctls, ARRAY_SIZE(sock_sysctls));
+	if (!err)
+		err = sysctl_register(net, net, net_sysctls, ARRAY_SIZE(net_sysctls));
 	if (err)
 		goto destroy_cache;
 	net->sock = ns;

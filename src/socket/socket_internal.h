@@ -69,7 +69,7 @@ struct netns_sock {
 	socket_sendmsg_policy policy;      /* NULL: everything passes */
 	struct kmem_cache *socket_cache;
 	/* sysctls net.core.*, bytes */
-	int32_t sysctl_wmem_max, sysctl_rmem_max, sysctl_wmem_default, sysctl_rmem_default, sysctl_optmem_max;
+	int32_t sysctl_wmem_max, sysctl_wmem_default, sysctl_rmem_default, sysctl_optmem_max;
 };
 
 /* V1, V2, S1: the user's bytes on their way down, len of them, named by their place in the sock's stream. */

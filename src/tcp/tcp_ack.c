@@ -72,7 +72,8 @@ static void ack_probe(struct sock *sk)
 		inet_csk_clear_xmit_timer(sk, ICSK_TIME_PROBE0);
 		/* The sender goes on right after this ACK (tcp_data_snd_check). */
 	} else {
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, tcp_probe0_when_us(sk, tcp_rto_max_us(sk)));
+		/* An answer puts the next probe off, not the end of the user's patience. */
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, tcp_probe0_within_user_timeout(sk, tcp_probe0_when_us(sk, tcp_rto_max_us(sk))));
 	}
 }
 

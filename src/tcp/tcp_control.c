@@ -209,7 +209,7 @@ int tcp_write_wakeup(struct sock *sk, int mib)
 }
 
 /* Not later than TCP_USER_TIMEOUT lets the connection live. */
-static uint64_t within_user_timeout(const struct sock *sk, uint64_t when_us)
+uint64_t tcp_probe0_within_user_timeout(const struct sock *sk, uint64_t when_us)
 {
 	uint32_t user_ms = sk->sk_ext ? sk->sk_ext->tcp_user_timeout_ms : 0, started = inet_csk(sk)->icsk_probes_tstamp_ms;
 	uint32_t elapsed_ms = (uint32_t)(sock_net(sk)->now_ns / NSEC_PER_MSEC) - started;
@@ -244,5 +244,5 @@ void tcp_send_probe0(struct sock *sk)
 	} else {
 		when_us = TCP_RESOURCE_PROBE_US; /* it never left: no reason to back off */
 	}
-	inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, within_user_timeout(sk, when_us));
+	inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, tcp_probe0_within_user_timeout(sk, when_us));
 }

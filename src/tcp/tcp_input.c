@@ -120,28 +120,27 @@ static bool paws_discard(const struct sock *sk, const struct sk_buff *skb)
 	return !tcp_paws_check(tcp_sk(sk), TCP_PAWS_WINDOW) && !disordered_ack(sk, skb);
 }
 
-static bool ends_in_window(const struct tcp_sock *tp, const struct tcp_skb_cb *cb)
+static bool ends_in_window(const struct tcp_sock *tp, uint32_t end_seq)
 {
-	return !seq_after(cb->end_seq, tp->rcv_nxt + tcp_receive_window(tp));
+	return !seq_after(end_seq, tp->rcv_nxt + tcp_receive_window(tp));
 }
 
 /*
- * RFC 9293 3.4: some part of the segment lies in the window; one behind it is taken as "at its edge", for the probe's sake.  As Linux has it, a
- * segment that ends beyond the window is taken only where nothing waits to be read: what was not promised may have no memory.
+ * RFC 9293 3.4: some part of the segment lies in the window; one behind it is taken as "at its edge", for the probe's sake.  Data that runs over
+ * the edge is taken only by a reader who is up to date: else a peer that minds no window would fill the memory.  A FIN takes none.
  */
 static enum skb_drop_reason check_sequence(struct sock *sk, const struct tcp_skb_cb *cb)
 {
-	const struct tcp_sock *tp = tcp_sk(sk);
+	struct tcp_sock *tp = tcp_sk(sk);
+	uint32_t data_end = cb->end_seq - !!(cb->tcp_flags & TCPHDR_FIN);
 
 	if (seq_before(cb->end_seq, tp->rcv_wup))
 		return SKB_DROP_REASON_TCP_OLD_SEQUENCE;
-	if (seq_after(cb->seq, tp->rcv_nxt + tcp_receive_window(tp)))
+	if (likely(ends_in_window(tp, data_end)))
+		return SKB_CONSUMED;
+	if (!ends_in_window(tp, cb->seq))
 		return SKB_DROP_REASON_TCP_INVALID_SEQUENCE;
-	if (unlikely(!ends_in_window(tp, cb)) && !skb_queue_empty(&sk->sk_receive_queue)) {
-		NET_INC_STATS(sk->sk_net, BeyondWindow);
-		return SKB_DROP_REASON_TCP_INVALID_END_SEQUENCE;
-	}
-	return SKB_CONSUMED;
+	return skb_queue_empty(&sk->sk_receive_queue) ? SKB_CONSUMED : SKB_DROP_REASON_TCP_INVALID_END_SEQUENCE;
 }
 
 /* After our FIN was answered by the peer's, its RST may carry the number of that FIN. */
@@ -191,6 +190,8 @@ static bool drop_paws(struct sock *sk, struct sk_buff *skb)
 
 static bool drop_out_of_window(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th, enum skb_drop_reason reason)
 {
+	if (reason != SKB_DROP_REASON_TCP_OLD_SEQUENCE)
+		NET_INC_STATS(sk->sk_net, BeyondWindow);
 	if (!(th->flags & TCPHDR_RST)) {
 		if (!tcp_oow_rate_limited(sk->sk_net, skb, MIB_TCPACKSkippedSeq, &tcp_sk(sk)->last_oow_ack_time_ms))
 			tcp_send_dupack(sk, skb);
@@ -320,9 +321,9 @@ static bool header_predicted(struct tcp_sock *tp, const struct sk_buff *skb, con
 {
 	const struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 
-	/* An ACK of the past takes the slow path, which refuses data with one that is too old (RFC 5961 5.2). */
+	/* An ACK of the past takes the slow path, which refuses data with one that is too old (RFC 5961 5.2); so does data beyond the window. */
 	return tp->pred_flags && (tcp_flag_word(th) & cpu_to_be32(TCP_HP_BITS)) == tp->pred_flags && cb->seq == tp->rcv_nxt &&
-	       ends_in_window(tp, cb) && seq_between(cb->ack_seq, tp->snd_una, tp->snd_nxt) && predict_timestamp(tp, th);
+	       seq_between(cb->ack_seq, tp->snd_una, tp->snd_nxt) && ends_in_window(tp, cb->end_seq) && predict_timestamp(tp, th);
 }
 
 /* We send, the peer acknowledges. Consumes skb. */

@@ -547,6 +547,7 @@ void tcp_set_keepalive(struct sock *sk, bool on);
 uint64_t keepalive_time_when_ns(const struct tcp_sock *tp);
 uint64_t tcp_probe0_base_us(const struct sock *sk);
 uint64_t tcp_probe0_when_us(const struct sock *sk, uint64_t max_when_us);
+uint64_t tcp_probe0_within_user_timeout(const struct sock *sk, uint64_t when_us); /* when_us, or sooner: not past TCP_USER_TIMEOUT */
 void tcp_check_probe_timer(struct sock *sk);
 
 /* --- tcp_ipv4.c, tcp_minisocks.c, tcp_syncookies.c, tcp_secure_seq.c, tcp_listen.c ------------------------------------------- */

@@ -113,12 +113,10 @@ static void cwnd_validate(struct sock *sk, bool is_cwnd_limited)
 /* --- the gates --------------------------------------------------------------------------------------------------------- */
 
 /* Segments that the congestion window lets go now; at most half of it in one skb, so that ACKs keep coming. */
-static unsigned tcp_cwnd_test(const struct tcp_sock *tp, const struct sk_buff *skb)
+static unsigned tcp_cwnd_test(const struct tcp_sock *tp)
 {
 	uint32_t in_flight = tcp_packets_in_flight(tp), cwnd = tp->snd_cwnd, half;
 
-	if (unlikely((TCP_SKB_CB(skb)->tcp_flags & TCPHDR_FIN) && tcp_skb_pcount(skb) == 1))
-		return 1; /* a FIN is not held back: it only costs a header */
 	if (in_flight >= cwnd && !PROVE_BREAKS("T4"))
 		return 0;
 	half = MAX(cwnd >> 1, 1u);
@@ -176,7 +174,7 @@ struct xmit_run {
 static unsigned may_send(struct sock *sk, struct sk_buff *skb, struct xmit_run *run)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
-	unsigned segs = tcp_init_tso_segs(skb, run->mss_now), quota = tcp_cwnd_test(tp, skb), most;
+	unsigned segs = tcp_init_tso_segs(skb, run->mss_now), quota = tcp_cwnd_test(tp), most;
 
 	if (unlikely(!quota)) {
 		if (run->push_one != 2) { /* a loss probe may pass one */

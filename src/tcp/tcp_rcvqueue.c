@@ -110,12 +110,9 @@ static void ofo_queue_drain(struct sock *sk)
 		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 		if (seq_after(cb->seq, tp->rcv_nxt) || (PROVE_BREAKS("MUST-59") && seq_after(tp->rcv_nxt, dsack_high)))
 			break;
-		if (seq_before(cb->seq, dsack_high)) {
-			uint32_t dsack = dsack_high;
-			if (seq_before(cb->end_seq, dsack_high))
-				dsack_high = cb->end_seq;
-			tcp_dsack_extend(sk, cb->seq, dsack);
-		}
+		/* RFC 2883 4: only what has come twice. */
+		if (seq_before(cb->seq, dsack_high))
+			tcp_dsack_extend(sk, cb->seq, seq_before(cb->end_seq, dsack_high) ? cb->end_seq : dsack_high);
 		tcp_ofo_erase(sk, skb);
 		if (!seq_after(cb->end_seq, tp->rcv_nxt)) {
 			skb_drop(skb, SKB_DROP_REASON_TCP_OLD_DATA);

@@ -119,7 +119,7 @@ void tcp_select_initial_window(const struct sock *sk, int space_in, uint32_t mss
 	if (init_rcv_wnd && (uint64_t)init_rcv_wnd * mss < *rcv_wnd)
 		*rcv_wnd = init_rcv_wnd * mss;
 	if (wscale_ok) {
-		space = MAX(space, (uint32_t)ns->sysctl_tcp_rmem[2]);
+		space = MAX(space, (uint32_t)MAX(ns->sysctl_tcp_rmem[2], sk->sk_net->sysctl_rmem_max)); /* what it may be set to later */
 		space = MIN(space, *window_clamp);
 		while (scale < TCP_MAX_WSCALE && (space >> scale) > 0xffff)
 			scale++;

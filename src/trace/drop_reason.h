@@ -39,7 +39,7 @@
 	X(TCP_RFC7323_TSECR, "timestamp echo not from this connection's SYN") \
 	X(TCP_OLD_SEQUENCE, "segment before the window") \
 	X(TCP_INVALID_SEQUENCE, "segment outside the window") \
-	X(TCP_INVALID_END_SEQUENCE, "segment ends beyond the window while data waits to be read") \
+	X(TCP_INVALID_END_SEQUENCE, "data beyond the window, and the reader has not taken what came before") \
 	X(TCP_INVALID_ACK_SEQUENCE, "ACK outside what was sent") \
 	X(TCP_RESET, "packet carried a valid RST") \
 	X(TCP_INVALID_SYN, "SYN inside a synchronised connection") \
