@@ -16,6 +16,7 @@ static struct sock *conn_init(struct conn *c)
 	memset(c, 0, sizeof(*c));
 	c->net.tcp = &c->tcp;
 	sk->sk_net = &c->net;
+	inet_csk(sk)->icsk_rto_max_us = TCP_RTO_MAX_US;
 	return sk;
 }
 
