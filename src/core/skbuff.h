@@ -298,10 +298,18 @@ static inline bool skb_can_coalesce(const struct sk_buff *skb, const uint8_t *ad
  */
 void skb_split(struct sk_buff *skb, struct sk_buff *skb1, uint32_t len);
 /*
- * Moves the payload of `from` behind `to` without copying (frag stealing); true when it could be done.  `from` is then to be
- * freed by the caller, who may still read its len; *delta_truesize is what `to` grew by.  Both must be unshared and what fits the linear room of `to` is copied there.
+ * Moves the payload of `from` behind `to` without copying (frag stealing); true when it could be done.  `from` still tells its len, and is
+ * to be ended by skb_consume_coalesced() alone; *delta_truesize is what `to` grew by.  Both must be unshared and what fits the linear room of `to` is copied there.
  */
 bool skb_try_coalesce(struct sk_buff *to, struct sk_buff *from, int *delta_truesize);
+static inline void skb_consume_coalesced(struct sk_buff *from)
+{
+	if (!skb_shinfo(from)->nr_frags && !skb_shinfo(from)->frag_list) { /* they were taken */
+		from->len -= from->data_len;
+		from->data_len = 0;
+	}
+	skb_consume(from);
+}
 /*
  * Moves the first n bytes of from, which has no linear data, to the end of to, frags shared, not copied.  False, and nothing is done: no
  * room, or one of them has a clone that sees its frags.  truesize of both is left to the caller.

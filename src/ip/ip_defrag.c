@@ -312,7 +312,7 @@ static struct sk_buff **append(struct sk_buff *head, struct sk_buff **tail, stru
 	else if (head->ip_summed == CHECKSUM_COMPLETE)
 		head->csum = csum_block_add(head->csum, next->csum, FRAG_CB(next)->offset);
 	if (tail == &skb_shinfo(head)->frag_list && !*tail && skb_try_coalesce(head, next, &delta)) {
-		skb_consume(next);
+		skb_consume_coalesced(next);
 		return tail;
 	}
 	*tail = next;

@@ -13,7 +13,7 @@
  *	used        for 48 rounds of PROBE_BW, without probing for more; then all begins anew, at a random phase of the cycle
  *
  * That a policer is found, that it takes a loss of 0.2 of what is delivered and not one of 0.194, and the 48 rounds were seen on Linux (6.18) through a
- * policer of our own; the other numbers are those that BBR's authors told the IETF's ICCRG (meetings 97 to 99).  A recovery that is undone
+ * policer of our own; the other numbers (4 and 16 rounds, the eighth, 4 kbit/s) are remembered from public descriptions of BBR and were not observed.  A recovery that is undone
  * forgets what was sampled: the losses were none.  tests/unit/test_bbr_policer.c has the rules one by one.
  */
 #include "tcp/cong_bbr.h"

@@ -129,7 +129,7 @@ void tcp_ecn_check_ce(struct sock *sk, const struct sk_buff *skb);
 bool tcp_ecn_rcv_echo(const struct tcp_sock *tp, const struct tcphdr *th);
 
 /* tcp_rcvqueue.c */
-bool tcp_try_coalesce(struct sock *sk, struct sk_buff *to, struct sk_buff *from); /* true: from is empty, the caller frees it */
+bool tcp_try_coalesce(struct sock *sk, struct sk_buff *to, struct sk_buff *from); /* true: the caller ends from by skb_consume_coalesced() */
 static inline struct rb_root *tcp_ofo(const struct sock *sk) { return &tcp_sk(sk)->active->out_of_order_queue; }
 static inline bool tcp_ofo_empty(const struct sock *sk) { return !tcp_sk(sk)->active || rb_empty(tcp_ofo(sk)); }
 

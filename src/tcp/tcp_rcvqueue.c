@@ -123,7 +123,7 @@ static void ofo_queue_drain(struct sock *sk)
 		rcv_nxt_update(tp, cb->end_seq);
 		if (tail && tcp_try_coalesce(sk, tail, skb)) {
 			NET_INC_STATS(sk->sk_net, TCPRcvCoalesce);
-			skb_consume(skb);
+			skb_consume_coalesced(skb);
 		} else {
 			skb_queue_tail(&sk->sk_receive_queue, skb);
 		}
@@ -189,7 +189,7 @@ static void ofo_link(struct sock *sk, struct sk_buff *skb, struct rb_node *paren
 static void ofo_merged(struct sock *sk, struct sk_buff *into, struct sk_buff *skb)
 {
 	ofo_grow_window(sk, skb);
-	skb_consume(skb);
+	skb_consume_coalesced(skb);
 	ofo_drop_covered(sk, into);
 }
 
@@ -331,7 +331,7 @@ static void data_in_order(struct sock *sk, struct sk_buff *skb)
 	if (skb->len) /* the window grows by what is left beside this segment */
 		tcp_event_data_recv(sk, skb);
 	if (merged)
-		skb_consume(skb);
+		skb_consume_coalesced(skb);
 	if (unlikely(fin))
 		tcp_fin(sk);
 	if (unlikely(tp->active))

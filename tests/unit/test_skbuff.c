@@ -376,7 +376,7 @@ static void coalesce(void **state)
 	put_bytes(from, 100, 100);
 	assert_true(skb_try_coalesce(to, from, &delta)); /* small: copied */
 	assert_int_equal(delta, 0);
-	skb_consume(from);
+	skb_consume_coalesced(from);
 	check_bytes(to, 0, 200);
 
 	from = alloc_skb(net, 0, 100, 0);
@@ -384,7 +384,7 @@ static void coalesce(void **state)
 	add_page(from, 1200, 1000, 0);
 	assert_true(skb_try_coalesce(to, from, &delta));
 	assert_int_equal(delta, 4 * PAGE_SIZE);
-	skb_consume(from);
+	skb_consume_coalesced(from);
 	check_bytes(to, 0, 2200);
 
 	from = alloc_skb(net, 0, 1500, 0);
@@ -396,7 +396,7 @@ static void coalesce(void **state)
 	add_page(from, 2200, 500, 0);
 	struct sk_buff *n = skb_clone(from, MEM_NORMAL); /* shared frags are referenced once more */
 	assert_true(skb_try_coalesce(to, from, &delta));
-	skb_consume(from);
+	skb_consume_coalesced(from);
 	check_bytes(n, 2200, 500);
 	skb_consume(n);
 	check_bytes(to, 0, 2700);
@@ -410,7 +410,7 @@ static void coalesce(void **state)
 	unsigned frags = skb_shinfo(to)->nr_frags;
 	assert_true(skb_try_coalesce(to, from, &delta));
 	assert_int_equal(skb_shinfo(to)->nr_frags, frags);
-	skb_consume(from);
+	skb_consume_coalesced(from);
 	check_bytes(to, 0, 3000);
 	skb_consume(to);
 	assert_int_equal(live(net), before);
