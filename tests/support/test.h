@@ -49,6 +49,7 @@ static inline void mini_fail_pair(const char *file, int line, const char *what, 
 }
 
 #define cmocka_unit_test(f) {#f, f, NULL, NULL}
+#define cmocka_unit_test_teardown(f, t) {#f, f, NULL, t}
 #define cmocka_unit_test_setup_teardown(f, s, t) {#f, f, s, t}
 #define fail() mini_fail(__FILE__, __LINE__, "fail()")
 #define fail_msg(...) (fprintf(stderr, __VA_ARGS__), mini_fail(__FILE__, __LINE__, "fail_msg()"))
