@@ -332,7 +332,9 @@ static void bbr_init(struct sock *sk)
 	b->epoch_us = tp->tcp_mstamp_us;
 	b->cycle_us = tp->tcp_mstamp_us;
 	bbr_lt_reset(sk);
-	enter_startup(b); /* the gains are set, and told, with the first ACK; until then the rate below rules */
+	/* STARTUP's gains are set, and told, with the first ACK; until then the rate below rules.  The ACK of a client's SYN measured nothing: ones. */
+	enter_startup(b);
+	b->pacing_gain = b->cwnd_gain = tp->bytes_acked == 1 ? BBR_UNIT : 0;
 	init_pacing_rate(sk);
 	tcp_pacing_needed(sk);
 }
@@ -389,10 +391,11 @@ static uint32_t bbr_sndbuf_expand(struct sock *sk)
 	return 3; /* windows: the gain of BBR_STARTUP while the writer is being woken */
 }
 
-/* struct tcp_bbr_info: bandwidth in bytes a second (low, high), least round trip in us, the gains. */
+/* struct tcp_bbr_info: bandwidth in bytes a second (low, high), least round trip in us, the gains.  Nothing is known before the handshake: zeros. */
 static size_t bbr_get_info(struct sock *sk, uint32_t ext, int *attr, void *info)
 {
-	const struct bbr *b = bbr_of(sk);
+	static const struct bbr none;
+	const struct bbr *b = tcp_ca_is_running(sk) ? bbr_of(sk) : &none;
 	uint64_t bw = bbr_rate_bytes(sk, bbr_bandwidth(b), BBR_UNIT, 100);
 	uint32_t out[5] = {(uint32_t)bw, (uint32_t)(bw >> 32), b->min_rtt_us, b->pacing_gain, b->cwnd_gain};
 

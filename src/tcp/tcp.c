@@ -32,6 +32,7 @@ int tcp_init_sock(struct sock *sk)
 	tp->mdev_us = TCP_TIMEOUT_INIT_US;
 	tp->rtt_min_us = UINT32_MAX;
 	tp->snd_cwnd = TCP_INIT_CWND;
+	tp->rate_app_limited = 1; /* until a sample says otherwise */
 	tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
 	tp->snd_cwnd_clamp = UINT32_MAX;
 	tp->mss_cache = TCP_MSS_DEFAULT;

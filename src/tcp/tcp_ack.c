@@ -469,6 +469,7 @@ int tcp_ack(struct sock *sk, const struct sk_buff *skb, int flag)
 	} else {
 		if (ctx.flag & FLAG_DSACKING_ACK) {
 			tcp_fastretrans_alert(sk, &ctx);
+			NET_ADD_STATS(sk->sk_net, TCPDelivered, tp->delivered - ctx.prior_delivered);
 			xmit_recovery(sk, &ctx);
 		}
 		ack_probe(sk);

@@ -221,7 +221,7 @@ static void forget_connection(struct sock *sk)
 	tp->snd_cwnd = TCP_INIT_CWND;
 	tp->snd_cwnd_cnt = 0;
 	tp->is_cwnd_limited = tp->is_sack_reneg = 0;
-	tp->syn_data = tp->syn_fastopen = tp->syn_fastopen_exp = tp->syn_fastopen_ch = tp->syn_data_acked = 0;
+	tp->syn_data = tp->syn_fastopen = tp->syn_fastopen_exp = tp->syn_fastopen_ch = tp->syn_data_acked = tp->fastopen_child = 0;
 	tp->window_clamp = 0;
 	tcp_clear_retrans(tp);
 	tp->total_retrans = tp->delivered = tp->delivered_ce = 0;

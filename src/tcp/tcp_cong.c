@@ -160,13 +160,11 @@ int tcp_set_congestion_control(struct sock *sk, const char *name)
 	return 0;
 }
 
-static bool ca_is_running(const struct sock *sk) { return tcp_act(sk) && inet_csk(sk)->icsk_ca_initialized; }
-
 void tcp_ca_event(struct sock *sk, enum tcp_ca_event ev)
 {
 	const struct tcp_congestion_ops *ca = inet_csk(sk)->icsk_ca_ops;
 
-	if (ca->cwnd_event && ca_is_running(sk))
+	if (ca->cwnd_event && tcp_ca_is_running(sk))
 		ca->cwnd_event(sk, ev);
 }
 
@@ -174,7 +172,7 @@ void tcp_set_ca_state(struct sock *sk, uint8_t state)
 {
 	struct inet_connection_sock *icsk = inet_csk(sk);
 
-	if (icsk->icsk_ca_ops->set_state && ca_is_running(sk))
+	if (icsk->icsk_ca_ops->set_state && tcp_ca_is_running(sk))
 		icsk->icsk_ca_ops->set_state(sk, state);
 	if (unlikely(icsk->icsk_ca_state == TCP_CA_Loss) && state != TCP_CA_Loss)
 		tcp_rto_ended(sk);
@@ -245,7 +243,7 @@ bool tcp_ca_keeps_state(const struct sock *sk)
 {
 	const struct tcp_congestion_ops *ca = inet_csk(sk)->icsk_ca_ops;
 
-	if (!ca_is_running(sk))
+	if (!tcp_ca_is_running(sk))
 		return false;
 	return ca->keeps_state ? ca->keeps_state(sk) : (ca->flags & TCP_CONG_KEEPS_STATE) != 0;
 }

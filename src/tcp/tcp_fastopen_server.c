@@ -151,7 +151,7 @@ static struct sock *create_child(struct sock *sk, struct sk_buff *skb, struct re
 	tp = tcp_sk(child);
 	inet_csk(sk)->icsk_listen->fastopen_qlen++;
 	ext->fastopen_rsk = req;
-	tp->tfo_rsk = 1;
+	tp->tfo_rsk = tp->fastopen_child = 1;
 	req->tfo_listener = 1;
 	/* The window of a SYN is not scaled. */
 	tp->snd_wnd = tp->max_window = be16_to_cpu(tcp_hdr(skb)->window);

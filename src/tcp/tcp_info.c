@@ -2,14 +2,14 @@
 /*
  * tcp_info.c - TCP_INFO: the connection as it is now, member by member in Linux's units.
  *
- * Zero for ever, as in a Linux that does not negotiate accurate ECN or uses what is not there: tcpi_fackets, tcpi_last_ack_sent ("not
- * remembered, sorry"), what the peer would tell by accurate ECN
- * (tcpi_delivered_*_bytes, tcpi_ecn_mode and the rest of the last word).
+ * Zero for ever, as on Linux: tcpi_fackets and tcpi_last_ack_sent, which it no longer keeps; and, as on a Linux that does not negotiate accurate
+ * ECN (RFC 9768), what the peer would tell by it: tcpi_delivered_*_bytes, tcpi_accecn_*, tcpi_options2.  tests/sim/test_tcp_info.c has all others.
  */
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_user.h"
 
-enum { TCPI_OPT_TIMESTAMPS = 1, TCPI_OPT_SACK = 2, TCPI_OPT_WSCALE = 4, TCPI_OPT_ECN = 8, TCPI_OPT_ECN_SEEN = 16, TCPI_OPT_SYN_DATA = 32 };
+enum { TCPI_OPT_TIMESTAMPS = 1, TCPI_OPT_SACK = 2, TCPI_OPT_WSCALE = 4, TCPI_OPT_ECN = 8, TCPI_OPT_ECN_SEEN = 16, TCPI_OPT_SYN_DATA = 32, TCPI_OPT_TFO_CHILD = 128 };
+enum { TCPI_ECN_MODE_RFC3168 = 1 };
 
 static uint8_t agreed_options(const struct tcp_sock *tp)
 {
@@ -27,6 +27,8 @@ static uint8_t agreed_options(const struct tcp_sock *tp)
 		opt |= TCPI_OPT_ECN_SEEN;
 	if (tp->syn_data_acked)
 		opt |= TCPI_OPT_SYN_DATA;
+	if (tp->fastopen_child)
+		opt |= TCPI_OPT_TFO_CHILD;
 	return opt;
 }
 
@@ -47,6 +49,7 @@ static void state_of(const struct sock *sk, struct xmit_tcp_info *info)
 	info->tcpi_probes = icsk->icsk_probes_out;
 	info->tcpi_backoff = icsk->icsk_backoff;
 	info->tcpi_options = agreed_options(tp);
+	info->tcpi_ecn_mode = tp->ecn_flags & TCP_ECN_OK ? TCPI_ECN_MODE_RFC3168 : 0;
 	info->tcpi_fastopen_client_fail = tp->fastopen_client_fail;
 	if (tp->rx_opt.wscale_ok) {
 		info->tcpi_snd_wscale = tp->rx_opt.snd_wscale;

@@ -169,6 +169,7 @@ struct tcp_sock {
 	uint32_t mtup_on : 1, mtup_enabled : 1; /* ext->mtup is kept; probes are sent and segments are of its search_low */
 	uint32_t md5 : 1;               /* ext->md5: keys of TCP-MD5 */
 	uint32_t dup_ack_counter : 2;   /* duplicate ACKs sent, up to the three that are never compressed */
+	uint32_t fastopen_child : 1;    /* of a listener: made by a SYN with a Fast Open cookie, before the handshake was over */
 	uint32_t write_pending : 1;     /* a writer waits for the handshake: the ACK of the SYN-ACK will ride on its data */
 	uint8_t scaling_ratio;          /* payload that a byte of receive buffer holds, as segments were seen to have, 1/256; never 0 */
 	uint8_t keepalive_probes;       /* TCP_KEEPCNT, 0: the sysctl's */
@@ -538,6 +539,7 @@ static inline void tcp_chrono_stop(struct sock *sk, enum tcp_chrono type)
 }
 void tcp_chrono_read(const struct sock *sk, uint64_t us[4]);      /* us[type], what is running included */
 static inline void *inet_csk_ca(const struct sock *sk) { return tcp_act(sk)->ca_priv; }
+static inline bool tcp_ca_is_running(const struct sock *sk) { return tcp_act(sk) && inet_csk(sk)->icsk_ca_initialized; }
 
 /* --- tcp_timer.c ------------------------------------------------------------------------------------------------------------ */
 void tcp_init_xmit_timers(struct sock *sk);

@@ -24,7 +24,8 @@ static void child_init_send(struct tcp_sock *tp, const struct request_sock *req,
 	tp->snd_wnd = (uint32_t)be16_to_cpu(tcp_hdr(skb)->window) << (req->wscale_ok ? req->snd_wscale : 0);
 	tp->max_window = tp->snd_wnd;
 	tp->total_retrans = req->num_retrans;
-	tp->lsndtime_ns = req->snt_synack_us * NSEC_PER_USEC; /* the first SYN-ACK: which one was answered the echo tells */
+	/* The first SYN-ACK: which one was answered the echo tells.  A child of Fast Open is made just before that goes out. */
+	tp->lsndtime_ns = req->snt_synack_us ? req->snt_synack_us * NSEC_PER_USEC : req->net->now_ns;
 	tp->ecn_flags = req->ecn_ok ? TCP_ECN_OK : 0;
 }
 
@@ -82,7 +83,7 @@ static void child_init_state(struct sock *sk, const struct request_sock *req, co
 	tp->ext = NULL;
 	tp->mtup_on = tp->mtup_enabled = 0;
 	tp->md5 = 0;
-	tp->syn_fastopen = tp->syn_fastopen_ch = tp->syn_data_acked = tp->fastopen_client_fail = 0;
+	tp->syn_fastopen = tp->syn_fastopen_ch = tp->syn_data_acked = tp->fastopen_client_fail = tp->fastopen_child = 0;
 	tp->fastopen_connect = tp->fastopen_no_cookie = tp->save_syn = 0;
 	tp->srtt_us = tp->rttvar_us = tp->mdev_max_us = 0;
 	tp->mdev_us = TCP_TIMEOUT_INIT_US;
@@ -90,6 +91,7 @@ static void child_init_state(struct sock *sk, const struct request_sock *req, co
 	tp->packets_out = tp->retrans_out = tp->sacked_out = tp->lost_out = 0;
 	tp->snd_cwnd = TCP_INIT_CWND;
 	tp->snd_cwnd_cnt = 0;
+	tp->rate_app_limited = 1;
 	tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
 	tp->lsndtime_ns = tp->rcv_tstamp_ns = sk->sk_net->now_ns;
 	tcp_mstamp_refresh(tp);

@@ -318,6 +318,7 @@ static void dsacked_in_queue(struct sock *sk, struct tcp_ack_ctx *ctx, const str
 /* RFC 2883 4: the first block is a D-SACK if it lies below the cumulative ACK, or within the second. */
 static bool check_dsack(struct sock *sk, struct tcp_ack_ctx *ctx, const struct tcp_sack_block *sp, unsigned n)
 {
+	struct tcp_sock *tp = tcp_sk(sk);
 	struct tcp_active *act = tcp_act(sk);
 	uint32_t segs;
 	bool old = seq_before(sp[0].start_seq, ctx->ack);
@@ -335,6 +336,7 @@ static bool check_dsack(struct sock *sk, struct tcp_ack_ctx *ctx, const struct t
 	}
 	NET_ADD_STATS(sk->sk_net, TCPDSACKRecvSegs, segs);
 	ctx->flag |= FLAG_DSACKING_ACK;
+	tp->delivered += segs; /* what went for nothing has arrived, too */
 	/* Of what has left the queue only the number is known. */
 	if (act->undo_marker && act->undo_retrans > 0 && !seq_after(sp[0].end_seq, ctx->prior_snd_una) && seq_after(sp[0].end_seq, act->undo_marker))
 		act->undo_retrans = MAX(0, act->undo_retrans - (int32_t)segs);

@@ -434,7 +434,7 @@ static int get_cc_info(struct sock *sk, void *val, socklen_t *len)
 	size_t n = 0;
 	int attr;
 
-	if (ca->get_info && inet_csk(sk)->icsk_ca_initialized && tcp_act(sk))
+	if (ca->get_info)
 		n = ca->get_info(sk, ~UINT32_C(0), &attr, info);
 	return copy_out(val, len, info, MIN(n, sizeof(info)));
 }

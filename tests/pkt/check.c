@@ -73,6 +73,14 @@ static bool bit_field(const struct checker *c, const char *name, int64_t *value)
 		*value = i.tcpi_delivery_rate_app_limited;
 	else if (!strcmp(name, "tcpi_fastopen_client_fail"))
 		*value = i.tcpi_fastopen_client_fail;
+	else if (!strcmp(name, "tcpi_ecn_mode"))
+		*value = i.tcpi_ecn_mode;
+	else if (!strcmp(name, "tcpi_accecn_opt_seen"))
+		*value = i.tcpi_accecn_opt_seen;
+	else if (!strcmp(name, "tcpi_accecn_fail_mode"))
+		*value = i.tcpi_accecn_fail_mode;
+	else if (!strcmp(name, "tcpi_options2"))
+		*value = i.tcpi_options2;
 	else
 		return false;
 	return true;
