@@ -401,7 +401,7 @@ static void every_member_was_shown_or_is_0_by_nature(void **state)
 		const struct member *m = &members[i];
 		bool good = m->zero ? !m->not_zero : m->shown;
 		if (!good)
-			print_error("tcpi_%s: %s\n", m->name, m->zero ? "is not 0" : "was never shown with a value");
+			fprintf(stderr, "tcpi_%s: %s\n", m->name, m->zero ? "is not 0" : "was never shown with a value");
 		missing += !good;
 	}
 	assert_int_equal(missing, 0);
