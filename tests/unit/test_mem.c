@@ -368,7 +368,7 @@ static long long huge_bytes(uintptr_t from, uintptr_t to)
 /* Another machine's code, run by an emulator: its memory is not what smaps tells of. */
 static bool emulated(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(__x86_64__) /* all others are built by cross/ to run under qemu-user */
 	return false;
 #else
 	return true;
