@@ -169,11 +169,11 @@ static void it_is_used_for_forty_eight_rounds_without_a_probe(void **state)
 	}
 	lossy_round(100, 0, false);
 	assert_close(told().bw_lo, 5000000, 5); /* the filter's: the samples say so */
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 20; i++) { /* a cycle and more, wherever it began */
 		phases += told().pacing_gain == 320;
 		lossy_round(100, 1, false);
 	}
-	assert_in_range(phases, 1, 3); /* and it probes again */
+	assert_in_range(phases, 1, 6); /* and it probes again */
 }
 
 /* What was taken for losses was reordering. */
