@@ -257,10 +257,13 @@ static inline uint64_t sock_sndtimeo(const struct sock *sk, bool nonblock) { ret
 /* Seconds of SO_LINGER, 0 unless it was set. */
 static inline uint32_t sock_lingertime_s(const struct sock *sk) { return sk->sk_ext ? sk->sk_ext->lingertime_s : 0; }
 
-/* The callbacks of old, all by sk_wake: they tell the user's half which events became true. */
-static inline void sk_data_ready(struct sock *sk) { sk->sk_wake(sk, POLLIN | POLLRDNORM); }
+/*
+ * The callbacks of old, all by sk_wake: they tell the user's half which events may have become true, named as Linux names them to its sleepers.
+ * An edge-triggered registration hears again of what is still true whenever a wake names it: of urgent data when plain data come.
+ */
+static inline void sk_data_ready(struct sock *sk) { sk->sk_wake(sk, POLLIN | POLLPRI | POLLRDNORM | POLLRDBAND); }
 static inline void sk_error_report(struct sock *sk) { sk->sk_wake(sk, POLLERR); }
-static inline void sk_state_change(struct sock *sk) { sk->sk_wake(sk, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | POLLHUP | POLLRDHUP); }
+static inline void sk_state_change(struct sock *sk) { sk->sk_wake(sk, POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLWRNORM | POLLHUP | POLLRDHUP); }
 void sk_write_space(struct sock *sk);        /* datagram: when writable again */
 void sk_stream_write_space(struct sock *sk); /* stream: when a third of the buffer is free and SOCK_F_NOSPACE was set */
 

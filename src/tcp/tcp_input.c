@@ -297,7 +297,7 @@ void tcp_urg(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th)
 		return;
 	tp->urg_data = TCP_URG_VALID | byte;
 	if (!sock_flag(sk, SOCK_F_DEAD))
-		sk->sk_wake(sk, POLLIN | POLLPRI | POLLRDNORM);
+		sk_data_ready(sk);
 }
 
 /* --- established -------------------------------------------------------------------------------------------------- */
