@@ -187,11 +187,20 @@ int sk_ext_get(struct sock *sk, struct sock_ext **ext)
 			return -ENOMEM;
 		skb_queue_head_init(&e->error_queue);
 		e->max_pacing_rate = UINT64_MAX;
+		e->peek_off = -1;
 		e->rcvtimeo_ns = e->sndtimeo_ns = TIME_NEVER;
 		sk->sk_ext = e;
 	}
 	*ext = sk->sk_ext;
 	return 0;
+}
+
+void __sk_peek_offset_moved(struct sock_ext *ext, int flags, size_t n)
+{
+	if (flags & MSG_PEEK)
+		ext->peek_off = (int32_t)MIN((size_t)ext->peek_off + n, (size_t)INT32_MAX);
+	else
+		ext->peek_off -= (int32_t)MIN(n, (size_t)ext->peek_off);
 }
 
 /* --- queues ------------------------------------------------------------------------------------------------ */

@@ -109,6 +109,7 @@ struct sock_ext {
 	uint32_t tsflags, tskey;            /* SO_TIMESTAMPING; what identifiers count from */
 	uint32_t zckey;                     /* MSG_ZEROCOPY: number of the next call */
 	uint32_t zc_charged;                /* bytes of its notifications that wait */
+	int32_t peek_off;                   /* SO_PEEK_OFF: bytes from the next to be read to the next to be peeked at; negative: none */
 	uint32_t rx_dropped;
 	struct ip_options_data *inet_opt;   /* IP_OPTIONS, network order */
 	struct ip_mc_list *mc_list;         /* IP_ADD_MEMBERSHIP */
@@ -254,6 +255,15 @@ int sk_wait(struct sock *sk, uint64_t *timeo_ns, bool (*cond)(struct sock *sk, v
 /* How long a call may wait, ns; TIME_NEVER: no limit. */
 static inline uint64_t sock_rcvtimeo(const struct sock *sk, bool nonblock) { return nonblock ? 0 : sk->sk_ext ? sk->sk_ext->rcvtimeo_ns : TIME_NEVER; }
 static inline uint64_t sock_sndtimeo(const struct sock *sk, bool nonblock) { return nonblock ? 0 : sk->sk_ext ? sk->sk_ext->sndtimeo_ns : TIME_NEVER; }
+/* Where MSG_PEEK looks, in bytes behind the next to be read (SO_PEEK_OFF); -1: there. */
+static inline int sk_peek_offset(const struct sock *sk, int flags) { return sk->sk_ext && (flags & MSG_PEEK) ? MAX(sk->sk_ext->peek_off, -1) : -1; }
+/* n bytes were peeked at, or read: the offset follows. */
+void __sk_peek_offset_moved(struct sock_ext *ext, int flags, size_t n);
+static inline void sk_peek_offset_moved(struct sock *sk, int flags, size_t n)
+{
+	if (unlikely(sk->sk_ext && sk->sk_ext->peek_off >= 0))
+		__sk_peek_offset_moved(sk->sk_ext, flags, n);
+}
 /* Seconds of SO_LINGER, 0 unless it was set. */
 static inline uint32_t sock_lingertime_s(const struct sock *sk) { return sk->sk_ext ? sk->sk_ext->lingertime_s : 0; }
 

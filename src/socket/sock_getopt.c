@@ -100,6 +100,7 @@ static bool int_option(struct sock *sk, int name, int *v)
 	case SO_RXQ_OVFL: *v = sock_flag(sk, SOCK_F_RXQ_OVFL); return true;
 	case SO_ZEROCOPY: *v = sock_flag(sk, SOCK_F_ZEROCOPY); return true;
 	case SO_BUSY_POLL: *v = sk->sk_ext ? (int)sk->sk_ext->busy_poll_us : 0; return true;
+	case SO_PEEK_OFF: *v = sk->sk_ext ? sk->sk_ext->peek_off : -1; return true;
 	case SO_INCOMING_CPU: *v = 0; return true; /* an instance is one thread */
 	case SO_TYPE: *v = sk->sk_type; return true;
 	case SO_PROTOCOL: *v = sk->sk_protocol; return true;

@@ -164,6 +164,20 @@ static int set_rxq_ovfl(struct sock *sk, bool on)
 	return err;
 }
 
+/* Raw and ping sockets are peeked at from the start. */
+static int set_peek_off(struct sock *sk, int val)
+{
+	struct sock_ext *ext;
+	int err;
+
+	if (!is_tcp(sk) && sk->sk_protocol != IPPROTO_UDP)
+		return -EOPNOTSUPP;
+	err = sk_ext_get(sk, &ext);
+	if (!err)
+		ext->peek_off = val;
+	return err;
+}
+
 static int set_zerocopy(struct sock *sk, int val)
 {
 	if (!is_tcp(sk))
@@ -269,6 +283,8 @@ static int set_int_option(struct sock *sk, int name, int val)
 		return set_rxq_ovfl(sk, on);
 	case SO_BUSY_POLL:
 		return set_busy_poll(sk, val);
+	case SO_PEEK_OFF:
+		return set_peek_off(sk, val);
 	case SO_ZEROCOPY:
 		return set_zerocopy(sk, val);
 	default:

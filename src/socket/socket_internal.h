@@ -53,6 +53,9 @@ enum { SO_TIMESTAMPING_NEW_ = 65 };
 #ifndef MSG_FASTOPEN
 #define MSG_FASTOPEN 0x20000000
 #endif
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF 42
+#endif
 #ifndef SO_BINDTODEVICE
 #define SO_BINDTODEVICE 25
 #endif

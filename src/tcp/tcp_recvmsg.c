@@ -93,6 +93,13 @@ void tcp_cleanup_rbuf(struct sock *sk, size_t copied)
 	}
 }
 
+static void put_inq(struct sock *sk, struct msghdr_k *msg)
+{
+	int inq = tcp_inq_hint(sk);
+
+	put_cmsg(msg, IPPROTO_TCP, XMIT_TCP_INQ, &inq, sizeof(inq));
+}
+
 /* --- urgent data (MSG_OOB) ------------------------------------------------------------------------------------------------------------ */
 
 static ssize_t recv_urg(struct sock *sk, struct msghdr_k *msg, int flags)
@@ -109,6 +116,8 @@ static ssize_t recv_urg(struct sock *sk, struct msghdr_k *msg, int flags)
 	byte = (uint8_t)tp->urg_data;
 	if (!(flags & MSG_PEEK))
 		tp->urg_data = TCP_URG_READ;
+	if (tp->recvmsg_inq)
+		put_inq(sk, msg);
 	msg->flags |= MSG_OOB;
 	if (!msg->iter.count) {
 		msg->flags |= MSG_TRUNC;
@@ -264,8 +273,8 @@ static int recv_loop(struct recv_call *c)
 		if (c->copied >= (size_t)c->target || nothing_there(c, &err) == STOP)
 			return err;
 		err = wait_for_more(c);
-		if (err)
-			return c->copied ? 0 : err;
+		if (err) /* who wants nothing has waited for nothing: that is no failure */
+			return c->copied || (!c->len && !c->timeo_ns) ? 0 : err;
 	} while (c->len);
 	return 0;
 }
@@ -275,13 +284,6 @@ static bool wants_stamp(const struct sock *sk)
 	const uint32_t stamps = 1u << SOCK_F_TIMESTAMP | 1u << SOCK_F_TIMESTAMPNS;
 
 	return (sk->sk_flags & stamps) || (sk->sk_ext && sk->sk_ext->tsflags);
-}
-
-static void put_inq(struct recv_call *c)
-{
-	int inq = tcp_inq_hint(c->sk);
-
-	put_cmsg(c->msg, IPPROTO_TCP, XMIT_TCP_INQ, &inq, sizeof(inq));
 }
 
 /* Bytes read; 0: end of the stream; -ENOTCONN, -EAGAIN, -EINTR, -EFAULT, -EINVAL (MSG_OOB), the connection's error. */
@@ -303,15 +305,16 @@ ssize_t tcp_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
 	}
 	c.timeo_ns = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	c.target = sock_rcvlowat(sk, flags & MSG_WAITALL, c.len);
-	c.peek_seq = tp->copied_seq;
+	c.peek_seq = tp->copied_seq + (uint32_t)MAX(sk_peek_offset(sk, flags), 0);
 	c.seq = flags & MSG_PEEK ? &c.peek_seq : &tp->copied_seq;
 	err = recv_loop(&c);
 	if (err)
 		return err;
+	sk_peek_offset_moved(sk, flags, c.copied);
 	tcp_cleanup_rbuf(sk, c.copied);
 	if (unlikely(wants_stamp(sk)) && c.tstamp_ns)
 		ip_recv_stamp(msg, sk, c.tstamp_ns);
 	if (tp->recvmsg_inq)
-		put_inq(&c);
+		put_inq(sk, msg);
 	return (ssize_t)c.copied;
 }
