@@ -109,6 +109,7 @@ struct sock_ext {
 	uint32_t tsflags, tskey;            /* SO_TIMESTAMPING; what identifiers count from */
 	uint32_t zckey;                     /* MSG_ZEROCOPY: number of the next call */
 	uint32_t zc_charged;                /* bytes of its notifications that wait */
+	bool ts_new;                        /* stamps have 64-bit times: SO_TIMESTAMP*_NEW */
 	int32_t peek_off;                   /* SO_PEEK_OFF: bytes from the next to be read to the next to be peeked at; negative: none */
 	uint32_t rx_dropped;
 	struct ip_options_data *inet_opt;   /* IP_OPTIONS, network order */
@@ -129,7 +130,7 @@ enum {
 	SOF_TIMESTAMPING_TX_HARDWARE_ = 1, SOF_TIMESTAMPING_TX_SOFTWARE_ = 2, SOF_TIMESTAMPING_RX_HARDWARE_ = 4, SOF_TIMESTAMPING_RX_SOFTWARE_ = 8,
 	SOF_TIMESTAMPING_SOFTWARE_ = 16, SOF_TIMESTAMPING_OPT_ID_ = 128, SOF_TIMESTAMPING_TX_SCHED_ = 256, SOF_TIMESTAMPING_TX_ACK_ = 512,
 	SOF_TIMESTAMPING_OPT_CMSG_ = 1024, SOF_TIMESTAMPING_OPT_TSONLY_ = 2048, SOF_TIMESTAMPING_OPT_STATS_ = 4096,
-	SOF_TIMESTAMPING_OPT_ID_TCP_ = 65536, SOF_TIMESTAMPING_TX_COMPLETION_ = 1 << 18, SOF_TIMESTAMPING_MASK_ = (1 << 19) - 1,
+	SOF_TIMESTAMPING_BIND_PHC_ = 32768, SOF_TIMESTAMPING_OPT_ID_TCP_ = 65536, SOF_TIMESTAMPING_OPT_RX_FILTER_ = 131072, SOF_TIMESTAMPING_TX_COMPLETION_ = 1 << 18, SOF_TIMESTAMPING_MASK_ = (1 << 19) - 1,
 	SOF_TIMESTAMPING_TX_RECORD_MASK_ = SOF_TIMESTAMPING_TX_HARDWARE_ | SOF_TIMESTAMPING_TX_SOFTWARE_ | SOF_TIMESTAMPING_TX_SCHED_ |
 					  SOF_TIMESTAMPING_TX_ACK_ | SOF_TIMESTAMPING_TX_COMPLETION_,
 };
@@ -164,6 +165,8 @@ struct proto {
 	int (*recv_iov)(struct sock *sk, struct iovec *iov, int max);   /* bytes at the head of the queue, not consumed */
 	int (*recv_skip)(struct sock *sk, size_t n);                    /* consumes n of them */
 	struct proto_mem *(*mem)(struct net *net); /* memory of all sockets of the protocol */
+	/* SOF_TIMESTAMPING_OPT_STATS: the connection as netlink attributes, at orig's stamp; ack, what acknowledged it or NULL.  NULL: no memory. */
+	struct sk_buff *(*tx_stats)(struct sock *sk, const struct sk_buff *orig, const struct sk_buff *ack);
 };
 
 /* One message, whichever call it came by. */

@@ -200,8 +200,10 @@ void ipcm_init_sk(struct ipcm_cookie *ipc, const struct sock *sk)
 		.saddr = inet_sk(sk)->inet_saddr.ip, .oif = sk->sk_bound_dev_if, .tos = -1, .ttl = 0, .mark = sk->sk_mark,
 		.priority = sk->sk_priority, .protocol = (uint8_t)sk->sk_protocol,
 	};
-	if (unlikely(sk->sk_ext))
+	if (unlikely(sk->sk_ext)) {
 		ipc->opt = sk->sk_ext->inet_opt;
+		ipc->tsflags = sk->sk_ext->tsflags;
+	}
 }
 
 void datagram_choose_device(const struct sock *sk, struct ipcm_cookie *ipc)

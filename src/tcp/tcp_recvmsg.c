@@ -313,7 +313,7 @@ ssize_t tcp_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
 	sk_peek_offset_moved(sk, flags, c.copied);
 	tcp_cleanup_rbuf(sk, c.copied);
 	if (unlikely(wants_stamp(sk)) && c.tstamp_ns)
-		ip_recv_stamp(msg, sk, c.tstamp_ns);
+		ip_recv_stamp(msg, sk, c.tstamp_ns, false);
 	if (tp->recvmsg_inq)
 		put_inq(sk, msg);
 	return (ssize_t)c.copied;
