@@ -207,8 +207,10 @@ void __sk_peek_offset_moved(struct sock_ext *ext, int flags, size_t n)
 
 static void count_rx_drop(struct sock *sk)
 {
-	if (sk->sk_ext)
-		sk->sk_ext->rx_dropped++;
+	struct sock_ext *ext;
+
+	if (!sk_ext_get(sk, &ext))
+		ext->rx_dropped++;
 }
 
 int sock_queue_rcv_skb(struct sock *sk, struct sk_buff *skb, enum skb_drop_reason *reason)

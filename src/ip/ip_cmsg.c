@@ -7,7 +7,7 @@
 #include "ip/error_queue.h"
 #include "ip/ip_internal.h"
 
-enum { CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_SO_PRIORITY = 12, CMSG_SO_MARK = 36, CMSG_SCM_RIGHTS = 1, CMSG_SCM_CREDENTIALS = 2,
+enum { CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_RETOPTS = 7, CMSG_IP_PKTINFO = 8, CMSG_IP_PROTOCOL = 52, CMSG_SO_PRIORITY = 12, CMSG_SO_MARK = 36, CMSG_SCM_RIGHTS = 1, CMSG_SCM_CREDENTIALS = 2,
        CMSG_TIMESTAMPING_OLD = 37, CMSG_TIMESTAMPING_NEW = 65, CMSG_TS_OPT_ID = 81 };
 
 struct ip_pktinfo { /* struct in_pktinfo */
@@ -50,6 +50,21 @@ int put_cmsg(struct msghdr_k *msg, int level, int type, const void *data, size_t
 
 /* --- sending --------------------------------------------------------------------------------------------------------- */
 
+/* In place of the socket's own; of what is too long the first 40 bytes. */
+static int take_options(const uint8_t *data, size_t len, struct ipcm_cookie *ipc)
+{
+	int err = 0;
+
+	ipc->opt = NULL;
+	if (len && !ipc->room)
+		return -EINVAL;
+	if (len)
+		err = ip_options_parse(data, MIN(len, (size_t)IP_OPTIONS_MAX), ipc->room);
+	if (len && !err)
+		ipc->opt = ipc->room;
+	return err;
+}
+
 static int send_ip_option(int type, const uint8_t *data, size_t len, struct ipcm_cookie *ipc)
 {
 	struct ip_pktinfo info;
@@ -84,6 +99,13 @@ static int send_ip_option(int type, const uint8_t *data, size_t len, struct ipcm
 		ipc->tos = (int16_t)v;
 		ipc->priority = ip_tos2priority((uint8_t)v);
 		return 0;
+	case CMSG_IP_RETOPTS:
+		return take_options(data, len, ipc);
+	case CMSG_IP_PROTOCOL: /* of a raw socket: what a policy would look for, and there is none */
+		if (len != sizeof(v))
+			return -EINVAL;
+		memcpy(&v, data, sizeof(v));
+		return v < 1 || v > 255 ? -EINVAL : 0;
 	default:
 		return -EINVAL;
 	}

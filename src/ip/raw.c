@@ -210,6 +210,7 @@ static int raw_destination(const struct sock *sk, const struct msghdr_k *msg, be
 static ssize_t raw_sendmsg(struct sock *sk, struct msghdr_k *msg)
 {
 	size_t len = msg->iter.count;
+	struct ip_options_data options;
 	struct ipcm_cookie ipc;
 	struct flowi fl;
 	be32 daddr;
@@ -223,6 +224,7 @@ static ssize_t raw_sendmsg(struct sock *sk, struct msghdr_k *msg)
 		return err;
 	ipcm_init_sk(&ipc, sk);
 	ipc.daddr = daddr;
+	ipc.room = &options;
 	if (msg->controllen && (err = ip_cmsg_send(sk, msg->control, msg->controllen, &ipc)))
 		return err;
 	datagram_choose_device(sk, &ipc);

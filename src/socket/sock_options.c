@@ -180,7 +180,7 @@ static int set_peek_off(struct sock *sk, int val)
 
 static int set_zerocopy(struct sock *sk, int val)
 {
-	if (!is_tcp(sk))
+	if (!is_tcp(sk) && sk->sk_protocol != IPPROTO_UDP)
 		return -EOPNOTSUPP;
 	if (val < 0 || val > 1)
 		return -EINVAL;

@@ -14,7 +14,7 @@
 #include "tcp/tcp_input.h"
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_user.h"
-#include "tcp/tcp_zerocopy.h"
+#include "tcp/tcp_txstamp.h"
 
 /* --- making ------------------------------------------------------------------------------------------------------------------ */
 

@@ -16,7 +16,7 @@
  */
 #include "tcp/tcp_input.h"
 #include "tcp/tcp_mtu_probe.h"
-#include "tcp/tcp_zerocopy.h"
+#include "tcp/tcp_txstamp.h"
 
 /* RFC 9293 3.10.7.4: not from an older segment than the last update; a larger window at the same place counts. */
 bool tcp_may_update_window(const struct tcp_sock *tp, uint32_t ack, uint32_t ack_seq, uint32_t nwin)

@@ -6,7 +6,7 @@
  * microseconds, rates in bytes a second.  Called by ip/ip_tstamp.c when a stamp is taken; read by recvmsg(MSG_ERRQUEUE).
  */
 #include "tcp/tcp_fastopen.h"
-#include "tcp/tcp_zerocopy.h"
+#include "tcp/tcp_txstamp.h"
 
 enum {
 	TCP_NLA_BUSY = 1, TCP_NLA_RWND_LIMITED, TCP_NLA_SNDBUF_LIMITED, TCP_NLA_DATA_SEGS_OUT, TCP_NLA_TOTAL_RETRANS, TCP_NLA_PACING_RATE, TCP_NLA_DELIVERY_RATE,

@@ -7,7 +7,7 @@
  * to its own byte: stamps of the earlier are then not told, as on Linux.  Merging in the retransmit queue is tcp_skb_collapse_tstamp()'s.
  */
 #include "ip/error_queue.h"
-#include "tcp/tcp_zerocopy.h"
+#include "tcp/tcp_txstamp.h"
 
 /* Of the socket's own messages; those that mean nothing to a stream are accepted, as on Linux, if they are well formed. */
 static int parse_socket_message(int type, const uint8_t *data, size_t len, uint32_t *tsflags)
