@@ -205,23 +205,23 @@ void __sk_peek_offset_moved(struct sock_ext *ext, int flags, size_t n)
 
 /* --- queues ------------------------------------------------------------------------------------------------ */
 
-static void count_rx_drop(struct sock *sk)
+void sk_drops_inc(struct sock *sk)
 {
 	struct sock_ext *ext;
 
-	if (!sk_ext_get(sk, &ext))
+	if (!sock_flag(sk, SOCK_F_DEAD) && !sk_ext_get(sk, &ext))
 		ext->rx_dropped++;
 }
 
 int sock_queue_rcv_skb(struct sock *sk, struct sk_buff *skb, enum skb_drop_reason *reason)
 {
 	if (sk->sk_rmem_alloc >= (uint32_t)sk->sk_rcvbuf) {
-		count_rx_drop(sk);
+		sk_drops_inc(sk);
 		*reason = SKB_DROP_REASON_SOCKET_RCVBUFF;
 		return -ENOMEM;
 	}
 	if (!sk_rmem_schedule(sk, skb->truesize)) {
-		count_rx_drop(sk);
+		sk_drops_inc(sk);
 		*reason = SKB_DROP_REASON_PROTO_MEM;
 		return -ENOBUFS;
 	}

@@ -111,7 +111,7 @@ struct sock_ext {
 	uint32_t zc_charged;                /* bytes of its notifications that wait */
 	bool ts_new;                        /* stamps have 64-bit times: SO_TIMESTAMP*_NEW */
 	int32_t peek_off;                   /* SO_PEEK_OFF: bytes from the next to be read to the next to be peeked at; negative: none */
-	uint32_t rx_dropped;
+	uint32_t rx_dropped;                /* what came for the socket and was of no use, or had no room */
 	struct ip_options_data *inet_opt;   /* IP_OPTIONS, network order */
 	struct ip_mc_list *mc_list;         /* IP_ADD_MEMBERSHIP */
 	/* TCP options that few set; 0: the sysctl's value. */
@@ -124,6 +124,8 @@ struct sock_ext {
 };
 /* -ENOMEM leaves sk as it is. */
 int sk_ext_get(struct sock *sk, struct sock_ext **ext);
+/* Something that came for sk is dropped: SO_MEMINFO and SO_RXQ_OVFL tell how many. */
+void sk_drops_inc(struct sock *sk);
 
 /* SO_TIMESTAMPING, Linux's bits. */
 enum {
