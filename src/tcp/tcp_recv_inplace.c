@@ -131,7 +131,6 @@ int tcp_recv_skip(struct sock *sk, size_t n)
 		if (offset + used == skb->len && !(TCP_SKB_CB(skb)->tcp_flags & TCPHDR_FIN))
 			tcp_eat_recv_skb(sk, skb);
 	}
-	sk_peek_offset_moved(sk, 0, n - left);
 	tcp_rcv_space_adjust(sk);
 	tcp_cleanup_rbuf(sk, n - left);
 	return left ? -EINVAL : 0;
