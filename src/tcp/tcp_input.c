@@ -188,6 +188,14 @@ static bool drop_paws(struct sock *sk, struct sk_buff *skb)
 	return false;
 }
 
+/* It has had its effect: that is no drop. */
+static bool accept_rst(struct sock *sk, struct sk_buff *skb)
+{
+	tcp_reset(sk, skb);
+	skb_drop(skb, SKB_DROP_REASON_TCP_RESET);
+	return false;
+}
+
 static bool drop_out_of_window(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th, enum skb_drop_reason reason)
 {
 	if (reason != SKB_DROP_REASON_TCP_OLD_SEQUENCE)
@@ -196,8 +204,7 @@ static bool drop_out_of_window(struct sock *sk, struct sk_buff *skb, const struc
 		if (!tcp_oow_rate_limited(sk->sk_net, skb, MIB_TCPACKSkippedSeq, &tcp_sk(sk)->last_oow_ack_time_ms))
 			tcp_send_dupack(sk, skb);
 	} else if (reset_at_fin(sk, TCP_SKB_CB(skb))) {
-		tcp_reset(sk, skb);
-		reason = SKB_DROP_REASON_TCP_RESET;
+		return accept_rst(sk, skb);
 	}
 	tcp_drop(sk, skb, reason);
 	return false;
@@ -206,9 +213,8 @@ static bool drop_out_of_window(struct sock *sk, struct sk_buff *skb, const struc
 static bool handle_rst(struct sock *sk, struct sk_buff *skb)
 {
 	if (reset_is_exact(sk, TCP_SKB_CB(skb)) && !(PROVE_BREAKS("SHLD-2") && skb->len > tcp_hdrlen_of(tcp_hdr(skb))))
-		tcp_reset(sk, skb);
-	else
-		tcp_send_challenge_ack(sk);
+		return accept_rst(sk, skb);
+	tcp_send_challenge_ack(sk);
 	tcp_drop(sk, skb, SKB_DROP_REASON_TCP_RESET);
 	return false;
 }

@@ -305,8 +305,11 @@ ssize_t tcp_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
 	}
 	c.timeo_ns = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	c.target = sock_rcvlowat(sk, flags & MSG_WAITALL, c.len);
-	c.peek_seq = tp->copied_seq + (uint32_t)MAX(sk_peek_offset(sk, flags), 0);
-	c.seq = flags & MSG_PEEK ? &c.peek_seq : &tp->copied_seq;
+	c.seq = &tp->copied_seq;
+	if (unlikely(flags & MSG_PEEK)) {
+		c.peek_seq = tp->copied_seq + (uint32_t)MAX(sk_peek_offset(sk, flags), 0);
+		c.seq = &c.peek_seq;
+	}
 	err = recv_loop(&c);
 	if (err)
 		return err;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rare.c - what few programs do with a socket: SO_MEMINFO by state, MSG_FASTOPEN, TCP_MD5SIG, UDP zero-copy, options of one message, splice. */
+/* rare.c - what few programs do with a socket: SO_MEMINFO by state, MSG_FASTOPEN, TCP_MD5SIG, options of one message. */
 #include "calls.h"
 
-enum { MEMINFO = 55, ZEROCOPY = 60, FASTOPEN = 0x20000000, MD5SIG = 14, MD5SIG_EXT = 32, ERRQUEUE = 0x2000, SEND_ZEROCOPY = 0x4000000 };
+enum { MEMINFO = 55, FASTOPEN = 0x20000000, MD5SIG = 14, MD5SIG_EXT = 32 };
 
 static char label[96], block[200000];
 #define L(...) (snprintf(label, sizeof(label), __VA_ARGS__), label)
@@ -175,7 +175,8 @@ static void md5_errors(void)
 		{"one less", MD5SIG, 8, 0, 0, 0, AF_INET, (socklen_t)sizeof(struct md5) - 1}, {"prefix in the old", MD5SIG, 8, 1, 8, 0, AF_INET, 0},
 		{"prefix", MD5SIG_EXT, 8, 1, 8, 0, AF_INET, 0}, {"prefix 0", MD5SIG_EXT, 8, 1, 0, 0, AF_INET, 0}, {"prefix 33", MD5SIG_EXT, 8, 1, 33, 0, AF_INET, 0},
 		{"flag 2", MD5SIG_EXT, 8, 2, 0, 0, AF_INET, 0}, {"device", MD5SIG_EXT, 8, 2, 0, 1, AF_INET, 0}, {"no device", MD5SIG_EXT, 8, 2, 0, 99, AF_INET, 0},
-		{"flag 4", MD5SIG_EXT, 8, 4, 0, 0, AF_INET, 0}, {"prefix, no key", MD5SIG_EXT, 0, 1, 8, 0, AF_INET, 0}, {"device number, no flag", MD5SIG_EXT, 8, 0, 0, 99, AF_INET, 0},
+		{"flag 4", MD5SIG_EXT, 8, 4, 0, 0, AF_INET, 0}, {"prefix, no key", MD5SIG_EXT, 0, 1, 8, 0, AF_INET, 0},
+		{"device number, no flag", MD5SIG_EXT, 8, 0, 0, 99, AF_INET, 0},
 	};
 	struct ends e = connection(1615);
 	int u = udp(), l = listener(1616), fresh = tcp();
@@ -201,66 +202,6 @@ static void md5_errors(void)
 	done_with(u);
 	done_with(l);
 	done_with(fresh);
-}
-
-/* --- MSG_ZEROCOPY of datagrams ------------------------------------------------------------------------------------------------------------ */
-
-static void completions(const char *what, int fd)
-{
-	for (int i = 0; i < 20; i++) {
-		char control[256];
-		struct msghdr m = {.msg_control = control, .msg_controllen = sizeof(control)};
-		settle();
-		if (X(recvmsg, fd, &m, ERRQUEUE) < 0) {
-			note(what, "%s", error_name(errno));
-			return;
-		}
-		for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
-			uint32_t w[4];
-			memcpy(w, CMSG_DATA(c), sizeof(w));
-			note(what, "message %d/%d: error %u, %#x, %u to %u", c->cmsg_level, c->cmsg_type, w[0], (unsigned)ntohl(w[1]), w[2], w[3]);
-		}
-	}
-}
-
-static void zerocopy_datagrams(void)
-{
-	struct sockaddr_in a = lo(1620);
-	int kinds[] = {udp(), X(socket, AF_INET, SOCK_RAW, 253), X(socket, AF_INET, SOCK_DGRAM, IPPROTO_ICMP)}, d = udp_bound(1620);
-
-	for (int k = 0; k < 3; k++) {
-		int fd = kinds[k];
-		note("kind", "%d", k);
-		R("not asked for", X(sendto, fd, block, 100, SEND_ZEROCOPY, SA(a)));
-		completions("not asked for", fd);
-		for (int v = -1; v < 3; v++) {
-			R(L("= %d", v), set_int(fd, SOL_SOCKET, ZEROCOPY, v));
-			note(label, "%d", get_int(fd, SOL_SOCKET, ZEROCOPY));
-		}
-		set_int(fd, SOL_SOCKET, ZEROCOPY, 1);
-		R("one", X(sendto, fd, block, 100, SEND_ZEROCOPY, SA(a)));
-		X(recv, d, block, 1000, 0);
-		completions("one", fd);
-		R("none", X(sendto, fd, block, 0, SEND_ZEROCOPY, SA(a)));
-		X(recv, d, block, 1000, 0);
-		completions("none", fd);
-		R("large", X(sendto, fd, block, 20000, SEND_ZEROCOPY, SA(a)));
-		R("another", X(sendto, fd, block, 30000, SEND_ZEROCOPY, SA(a)));
-		while (X(recv, d, block, 100000, MSG_DONTWAIT) >= 0)
-			;
-		completions("two", fd);
-		R("too large", X(sendto, fd, block, 100000, SEND_ZEROCOPY, SA(a)));
-		completions("too large", fd);
-		R("NULL", X(sendto, fd, NULL, 100, SEND_ZEROCOPY, SA(a)));
-		completions("NULL", fd);
-		R("MORE", X(sendto, fd, block, 100, SEND_ZEROCOPY | MSG_MORE, SA(a)));
-		R("and", X(sendto, fd, block, 100, SEND_ZEROCOPY, SA(a)));
-		while (X(recv, d, block, 100000, MSG_DONTWAIT) >= 0)
-			;
-		completions("MORE", fd);
-		done_with(fd);
-	}
-	done_with(d);
 }
 
 /* --- options of one message --------------------------------------------------------------------------------------------------------------- */
@@ -300,8 +241,8 @@ static void packets(const char *what, const int *fds, int n)
 
 static void message_options(void)
 {
-	static const unsigned char rr[] = {7, 7, 4, 0, 0, 0, 0, 0}, bad[] = {7, 7, 9, 0}, odd[] = {1, 1, 1}, lsrr[] = {131, 7, 4, 127, 0, 0, 2, 0}, long_one[44] = {1, 1},
-		full[40] = {7, 39, 4}, end[] = {1, 0, 7, 7}, router_alert[] = {148, 4, 0, 0};
+	static const unsigned char rr[] = {7, 7, 4, 0, 0, 0, 0, 0}, bad[] = {7, 7, 9, 0}, odd[] = {1, 1, 1}, lsrr[] = {131, 7, 4, 127, 0, 0, 2, 0},
+		long_one[44] = {1, 1}, full[40] = {7, 39, 4}, end[] = {1, 0, 7, 7}, router_alert[] = {148, 4, 0, 0};
 	static const struct { const unsigned char *data; size_t n; } options[] = {
 		{rr, 8}, {rr, 7}, {bad, 4}, {odd, 3}, {lsrr, 8}, {long_one, 44}, {full, 40}, {end, 4}, {router_alert, 4}, {rr, 0},
 	};
@@ -346,5 +287,5 @@ static void message_options(void)
 
 const struct calls_case rare_cases[] = {
 	{"memory_info", memory_info}, {"fastopen_errors", fastopen_errors}, {"md5_errors", md5_errors},
-	{"zerocopy_datagrams", zerocopy_datagrams}, {"message_options", message_options}, {NULL, NULL},
+	{"message_options", message_options}, {NULL, NULL},
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* receiving.c - how a TCP socket is read: peeking, discarding, waiting for all, low-water marks, SO_PEEK_OFF, TCP_INQ, and what lengths say, state by state. */
+/* receiving.c - how a TCP socket is read: peeking, discarding, waiting for all, low-water marks, SO_PEEK_OFF, TCP_INQ, lengths by state. */
 #include "calls.h"
 #include <netinet/tcp.h>
 
@@ -381,7 +381,7 @@ static void reading_shut(void)
 }
 
 const struct calls_case receiving_cases[] = {
-	{"receive_mixtures", receive_mixtures}, {"receive_low_water", receive_low_water}, {"low_water_buffers", low_water_buffers}, {"peek_offsets", peek_offsets},
-	{"peek_offset_urgent", peek_offset_urgent}, {"peek_offset_datagrams", peek_offset_datagrams}, {"inq_messages", inq_messages}, {"queue_lengths", queue_lengths},
+	{"receive_mixtures", receive_mixtures}, {"receive_low_water", receive_low_water}, {"low_water_buffers", low_water_buffers},
+	{"peek_offsets", peek_offsets}, {"peek_offset_urgent", peek_offset_urgent}, {"peek_offset_datagrams", peek_offset_datagrams}, {"inq_messages", inq_messages}, {"queue_lengths", queue_lengths},
 	{"reading_shut", reading_shut}, {NULL, NULL},
 };

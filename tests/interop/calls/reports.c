@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reports.c - what a socket's error queue tells: SO_TIMESTAMPING with its options, by the socket and by one call; statistics; MSG_ZEROCOPY.
+ * reports.c - what a socket's error queue tells: SO_TIMESTAMPING with its options, by the socket and by one call; statistics.
  *
  * Times are not printed, nor what of the statistics depends on them.
  */
 #include "calls.h"
 
-#ifndef MSG_ZEROCOPY
-#define MSG_ZEROCOPY 0x4000000
-#endif
-enum { TIMESTAMPING = 37, ZEROCOPY = 60, OPT_STATS = 54, OPT_ID = 81 };
+enum { TIMESTAMPING = 37, OPT_STATS = 54, OPT_ID = 81 };
 enum { TX_SW = 2, RX_SW = 8, SOFT = 16, ID = 128, SCHED = 256, ACK = 512, CMSG_ = 1024, TSONLY = 2048, STATS = 4096, ID_TCP = 65536, COMPLETION = 1 << 18 };
 
 static char label[96];
@@ -118,8 +115,8 @@ static long send_with(int fd, const struct sockaddr_in *to, int level, int type,
 
 static void timestamping_values(void)
 {
-	static const int values[] = {0, TX_SW, ID, ID | TX_SW, ID_TCP, ID_TCP | ID, STATS, STATS | TSONLY, STATS | TSONLY | ID, CMSG_, TSONLY, COMPLETION, 1 << 17, -1, 1 << 19,
-				     1 << 30, INT32_MIN, 0x7ffff, RX_SW | SOFT, 1, 4, 64, 1 << 13, 1 << 14, 1 << 15, (1 << 15) | (1 << 14)};
+	static const int values[] = {0, TX_SW, ID, ID | TX_SW, ID_TCP, ID_TCP | ID, STATS, STATS | TSONLY, STATS | TSONLY | ID, CMSG_, TSONLY, COMPLETION, 1 << 17,
+				     -1, 1 << 19, 1 << 30, INT32_MIN, 0x7ffff, RX_SW | SOFT, 1, 4, 64, 1 << 13, 1 << 14, 1 << 15, (1 << 15) | (1 << 14)};
 
 	for (int k = 0; k < 5; k++) {
 		struct ends e = connection(1500);
@@ -130,7 +127,8 @@ static void timestamping_values(void)
 				socklen_t len = 8;
 				R(L("%d: %d = %#x", k, name, (unsigned)values[i]), set_int(fd, SOL_SOCKET, name, values[i]));
 				X(getsockopt, fd, SOL_SOCKET, name, &out, &len);
-				note(label, "is %#x %d, %u bytes; the other %#x", (unsigned)out.flags, out.phc, (unsigned)len, (unsigned)get_int(fd, SOL_SOCKET, TIMESTAMPING + 65 - name));
+				note(label, "is %#x %d, %u bytes; the other %#x", (unsigned)out.flags, out.phc, (unsigned)len,
+				     (unsigned)get_int(fd, SOL_SOCKET, TIMESTAMPING + 65 - name));
 			}
 		}
 		for (socklen_t n = 0; n < 13; n += 2) {
@@ -265,8 +263,8 @@ static struct ends stamped_connection(uint16_t port)
 static void arrival_stamps(void)
 {
 	static const struct { int name, value; } options[] = {
-		{29, 1}, {35, 1}, {63, 1}, {64, 1}, {TIMESTAMPING, RX_SW | SOFT}, {TIMESTAMPING, RX_SW}, {TIMESTAMPING, SOFT}, {65, RX_SW | SOFT}, {TIMESTAMPING, RX_SW | SOFT | (1 << 17)}, {TIMESTAMPING, SOFT | (1 << 17)}, {29, 0}, {64, 0},
-		{TIMESTAMPING, 0},
+		{29, 1}, {35, 1}, {63, 1}, {64, 1}, {TIMESTAMPING, RX_SW | SOFT}, {TIMESTAMPING, RX_SW}, {TIMESTAMPING, SOFT}, {65, RX_SW | SOFT},
+		{TIMESTAMPING, RX_SW | SOFT | (1 << 17)}, {TIMESTAMPING, SOFT | (1 << 17)}, {29, 0}, {64, 0}, {TIMESTAMPING, 0},
 	};
 	enum { N = sizeof(options) / sizeof(*options) };
 	struct sockaddr_in a = lo(1530);
@@ -308,7 +306,8 @@ static void packet_stamps(void)
 		{"udp", SOCK_DGRAM, 0, 0, "hello", 5}, {"raw", SOCK_RAW, 253, 0, "hello", 5}, {"icmp", SOCK_RAW, IPPROTO_ICMP, 0, echo, 11},
 		{"ping", SOCK_DGRAM, IPPROTO_ICMP, 0, echo, 11}, {"header", SOCK_RAW, IPPROTO_RAW, 1, whole, 25},
 	};
-	static const int flags[] = {TX_SW | SCHED | SOFT | ID, TX_SW | SOFT | CMSG_ | ID | TSONLY, TX_SW | SOFT | CMSG_ | ID, 1 | COMPLETION | SOFT | ID | SCHED, 1 | ID | SOFT, ACK | ID | SOFT};
+	static const int flags[] = {TX_SW | SCHED | SOFT | ID, TX_SW | SOFT | CMSG_ | ID | TSONLY, TX_SW | SOFT | CMSG_ | ID,
+				    1 | COMPLETION | SOFT | ID | SCHED, 1 | ID | SOFT, ACK | ID | SOFT};
 
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
 		for (int stamp = 0; stamp < 4; stamp++) {
@@ -330,7 +329,8 @@ static void packet_stamps(void)
 
 static void datagram_stamps(void)
 {
-	static const int flags[] = {TX_SW | SOFT, TX_SW | SCHED | SOFT | ID, TX_SW | SCHED | SOFT | ID | TSONLY, TX_SW | SOFT | CMSG_ | ID, TX_SW | SOFT | CMSG_ | TSONLY | ID, TX_SW | SCHED | ACK | ID | TSONLY | STATS | SOFT};
+	static const int flags[] = {TX_SW | SOFT, TX_SW | SCHED | SOFT | ID, TX_SW | SCHED | SOFT | ID | TSONLY, TX_SW | SOFT | CMSG_ | ID,
+				    TX_SW | SOFT | CMSG_ | TSONLY | ID, TX_SW | SCHED | ACK | ID | TSONLY | STATS | SOFT};
 	static const uint32_t asked[] = {0, TX_SW, 1, SCHED, COMPLETION, TX_SW, ACK, ID, 1u << 31};
 	struct sockaddr_in a = lo(1535);
 	int d = udp_bound(1535);
@@ -375,73 +375,8 @@ static void datagram_stamps(void)
 	done_with(d);
 }
 
-/* --- MSG_ZEROCOPY ------------------------------------------------------------------------------------------------------------------ */
-
-static void zerocopy_reports(void)
-{
-	static char block[100000];
-	struct ends e = connection(1540);
-	struct sockaddr_in a = lo(1541);
-	int u = udp();
-
-	R("not asked for", X(send, e.c, block, 1000, MSG_ZEROCOPY));
-	reports("not asked for", e.c);
-	for (int v = -1; v < 3; v++) {
-		R(L("= %d", v), set_int(e.c, SOL_SOCKET, ZEROCOPY, v));
-		note(label, "%d", get_int(e.c, SOL_SOCKET, ZEROCOPY));
-	}
-	set_int(e.c, SOL_SOCKET, ZEROCOPY, 1);
-	R("none", X(send, e.c, block, 0, MSG_ZEROCOPY));
-	reports("none", e.c);
-	R("one", X(send, e.c, block, 1000, MSG_ZEROCOPY));
-	X(recv, e.d, block, 100000, 0);
-	settle();
-	show_poll("one", e.c);
-	reports("one", e.c);
-	for (int i = 0; i < 3; i++)
-		R("of three", X(send, e.c, block, 1000, MSG_ZEROCOPY));
-	R("a plain one", X(send, e.c, block, 1000, 0));
-	R("one more", X(send, e.c, block, 1000, MSG_ZEROCOPY | MSG_DONTWAIT));
-	X(recv, e.d, block, 100000, 0);
-	reports("four", e.c);
-	R("NULL", X(send, e.c, NULL, 1000, MSG_ZEROCOPY));
-	R("short", X(send, e.c, block, 1, MSG_ZEROCOPY));
-	X(recv, e.d, block, 100000, 0);
-	reports("after NULL", e.c);
-	R("MORE", X(send, e.c, block, 10, MSG_ZEROCOPY | MSG_MORE));
-	R("and", X(send, e.c, block, 10, MSG_ZEROCOPY));
-	R("urgent", X(send, e.c, block, 10, MSG_ZEROCOPY | MSG_OOB));
-	X(recv, e.d, block, 100000, 0);
-	reports("more", e.c);
-	R("timestamping", set_int(e.c, SOL_SOCKET, TIMESTAMPING, TX_SW | ACK | SOFT | TSONLY | ID));
-	R("both", X(send, e.c, block, 10, MSG_ZEROCOPY));
-	X(recv, e.d, block, 100000, 0);
-	X(send, e.d, block, 1, 0);
-	reports("both", e.c);
-	R("shut", X(shutdown, e.c, SHUT_WR));
-	R("after that", X(send, e.c, block, 10, MSG_ZEROCOPY | MSG_NOSIGNAL));
-	reports("after that", e.c);
-	done_with(e.c);
-	done_with(e.d);
-	R("udp", set_int(u, SOL_SOCKET, ZEROCOPY, 1));
-	note("udp", "%d", get_int(u, SOL_SOCKET, ZEROCOPY));
-	R("udp not asked for", X(sendto, u, block, 100, MSG_ZEROCOPY, SA(a)));
-	done_with(u);
-	int l = listener(1541), fd = tcp();
-	R("listener", set_int(l, SOL_SOCKET, ZEROCOPY, 1));
-	R("new", set_int(fd, SOL_SOCKET, ZEROCOPY, 1));
-	R("new, sent", X(send, fd, block, 10, MSG_ZEROCOPY | MSG_NOSIGNAL));
-	reports("new", fd);
-	X(connect, fd, SA(a));
-	settle();
-	int d = X(accept4, l, NULL, NULL, SOCK_NONBLOCK);
-	note("accepted", "%d", get_int(d, SOL_SOCKET, ZEROCOPY));
-	done_with(d);
-	done_with(fd);
-	done_with(l);
-}
-
 const struct calls_case report_cases[] = {
-	{"timestamping_values", timestamping_values}, {"stream_stamps", stream_stamps}, {"stream_call_stamps", stream_call_stamps}, {"arrival_stamps", arrival_stamps},
-	{"packet_stamps", packet_stamps}, {"datagram_stamps", datagram_stamps}, {"zerocopy_reports", zerocopy_reports}, {NULL, NULL},
+	{"timestamping_values", timestamping_values}, {"stream_stamps", stream_stamps}, {"stream_call_stamps", stream_call_stamps},
+	{"arrival_stamps", arrival_stamps},
+	{"packet_stamps", packet_stamps}, {"datagram_stamps", datagram_stamps}, {NULL, NULL},
 };
