@@ -240,17 +240,33 @@ static enum step nothing_there(struct recv_call *c, int *err)
 	return GO_ON;
 }
 
-static bool more_came(struct sock *sk, void *arg)
+struct seen { uint32_t rcv_nxt; uint16_t urg_data; }; /* when the reader went to sleep */
+
+/* Who waits is woken when SO_RCVLOWAT is reached, however little it asked for, or by an urgent byte. */
+static bool reader_woken(struct sock *sk, void *arg)
 {
-	return tcp_sk(sk)->rcv_nxt != *(uint32_t *)arg || sk->sk_err || sk->sk_state == TCP_CLOSE || (sk->sk_shutdown & RCV_SHUTDOWN);
+	const struct tcp_sock *tp = tcp_sk(sk);
+	const struct seen *seen = arg;
+
+	if (sk->sk_err || sk->sk_state == TCP_CLOSE || (sk->sk_shutdown & RCV_SHUTDOWN))
+		return true;
+	return tp->rcv_nxt != seen->rcv_nxt && (tp->urg_data != seen->urg_data || tcp_epollin_ready(sk, sk->sk_rcvlowat));
 }
 
+/* 0: look again, if only for what came without waking; -EAGAIN, -EINTR. */
 static int wait_for_more(struct recv_call *c)
 {
-	uint32_t seen = tcp_sk(c->sk)->rcv_nxt;
+	const struct tcp_sock *tp = tcp_sk(c->sk);
+	struct seen seen = {tp->rcv_nxt, tp->urg_data};
+	int err;
 
 	tcp_cleanup_rbuf(c->sk, c->copied);
-	return sk_wait(c->sk, &c->timeo_ns, more_came, &seen);
+	err = sk_wait(c->sk, &c->timeo_ns, reader_woken, &seen);
+	if (err && tp->rcv_nxt != seen.rcv_nxt) {
+		c->timeo_ns = 0;
+		return 0;
+	}
+	return err;
 }
 
 /* Reads until the target is met or there is a reason to stop; 0, or -errno where nothing was read. */
