@@ -100,6 +100,8 @@ static int cannot_hold(const struct object *o, int level, int name)
 		return -ENOPROTOOPT;
 	if (level == SOL_SOCKET && (name == SO_TIMESTAMPING || name == 65)) /* 65: SO_TIMESTAMPING_NEW */
 		return -ENOPROTOOPT; /* no stamp would ever come */
+	if (level == SOL_SOCKET && name == SO_PEEK_OFF)
+		return -ENOPROTOOPT; /* peeks are the placeholder's */
 	return 0;
 }
 

@@ -58,7 +58,8 @@ XMIT_API int xmit_recvmmsg(xmit_net *net, int fd, struct xmit_mmsghdr *msgs, uns
 XMIT_API ssize_t xmit_sendfile(xmit_net *net, int fd, int host_fd, off_t *offset, size_t n);
 /**
  * splice(2) between a stream socket and a pipe (or other stream) of the host: up to n bytes, as many as can be moved without waiting once some
- * were.  flags: XMIT_SPLICE_F_*; NONBLOCK is about the pipe, the socket waits unless its descriptor is O_NONBLOCK.  @return bytes; 0 at the end of the stream or at the urgent mark; -1 with EAGAIN (would wait), EINVAL (no stream) ...
+ * were.  flags: XMIT_SPLICE_F_*; NONBLOCK is about the pipe, the socket waits unless its descriptor is O_NONBLOCK.
+ * @return bytes; 0 at the end of the stream, or at the urgent mark unless the descriptor is O_NONBLOCK; -1 with EAGAIN (would wait), EINVAL (no stream) ...
  */
 XMIT_API ssize_t xmit_splice_to(xmit_net *net, int fd, int host_fd, size_t n, unsigned flags);
 XMIT_API ssize_t xmit_splice_from(xmit_net *net, int fd, int host_fd, size_t n, unsigned flags);

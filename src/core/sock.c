@@ -187,6 +187,7 @@ int sk_ext_get(struct sock *sk, struct sock_ext **ext)
 			return -ENOMEM;
 		skb_queue_head_init(&e->error_queue);
 		e->max_pacing_rate = UINT64_MAX;
+		e->peek_off = -1;
 		e->rcvtimeo_ns = e->sndtimeo_ns = TIME_NEVER;
 		sk->sk_ext = e;
 	}
@@ -194,23 +195,33 @@ int sk_ext_get(struct sock *sk, struct sock_ext **ext)
 	return 0;
 }
 
+void __sk_peek_offset_moved(struct sock_ext *ext, int flags, size_t n)
+{
+	if (flags & MSG_PEEK)
+		ext->peek_off = (int32_t)MIN((size_t)ext->peek_off + n, (size_t)INT32_MAX);
+	else
+		ext->peek_off -= (int32_t)MIN(n, (size_t)ext->peek_off);
+}
+
 /* --- queues ------------------------------------------------------------------------------------------------ */
 
-static void count_rx_drop(struct sock *sk)
+void sk_drops_inc(struct sock *sk)
 {
-	if (sk->sk_ext)
-		sk->sk_ext->rx_dropped++;
+	struct sock_ext *ext;
+
+	if (!sock_flag(sk, SOCK_F_DEAD) && !sk_ext_get(sk, &ext))
+		ext->rx_dropped++;
 }
 
 int sock_queue_rcv_skb(struct sock *sk, struct sk_buff *skb, enum skb_drop_reason *reason)
 {
 	if (sk->sk_rmem_alloc >= (uint32_t)sk->sk_rcvbuf) {
-		count_rx_drop(sk);
+		sk_drops_inc(sk);
 		*reason = SKB_DROP_REASON_SOCKET_RCVBUFF;
 		return -ENOMEM;
 	}
 	if (!sk_rmem_schedule(sk, skb->truesize)) {
-		count_rx_drop(sk);
+		sk_drops_inc(sk);
 		*reason = SKB_DROP_REASON_PROTO_MEM;
 		return -ENOBUFS;
 	}

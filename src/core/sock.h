@@ -109,7 +109,9 @@ struct sock_ext {
 	uint32_t tsflags, tskey;            /* SO_TIMESTAMPING; what identifiers count from */
 	uint32_t zckey;                     /* MSG_ZEROCOPY: number of the next call */
 	uint32_t zc_charged;                /* bytes of its notifications that wait */
-	uint32_t rx_dropped;
+	bool ts_new;                        /* stamps have 64-bit times: SO_TIMESTAMP*_NEW */
+	int32_t peek_off;                   /* SO_PEEK_OFF: bytes from the next to be read to the next to be peeked at; negative: none */
+	uint32_t rx_dropped;                /* what came for the socket and was of no use, or had no room */
 	struct ip_options_data *inet_opt;   /* IP_OPTIONS, network order */
 	struct ip_mc_list *mc_list;         /* IP_ADD_MEMBERSHIP */
 	/* TCP options that few set; 0: the sysctl's value. */
@@ -122,13 +124,15 @@ struct sock_ext {
 };
 /* -ENOMEM leaves sk as it is. */
 int sk_ext_get(struct sock *sk, struct sock_ext **ext);
+/* Something that came for sk is dropped: SO_MEMINFO and SO_RXQ_OVFL tell how many. */
+void sk_drops_inc(struct sock *sk);
 
 /* SO_TIMESTAMPING, Linux's bits. */
 enum {
 	SOF_TIMESTAMPING_TX_HARDWARE_ = 1, SOF_TIMESTAMPING_TX_SOFTWARE_ = 2, SOF_TIMESTAMPING_RX_HARDWARE_ = 4, SOF_TIMESTAMPING_RX_SOFTWARE_ = 8,
 	SOF_TIMESTAMPING_SOFTWARE_ = 16, SOF_TIMESTAMPING_OPT_ID_ = 128, SOF_TIMESTAMPING_TX_SCHED_ = 256, SOF_TIMESTAMPING_TX_ACK_ = 512,
 	SOF_TIMESTAMPING_OPT_CMSG_ = 1024, SOF_TIMESTAMPING_OPT_TSONLY_ = 2048, SOF_TIMESTAMPING_OPT_STATS_ = 4096,
-	SOF_TIMESTAMPING_OPT_ID_TCP_ = 65536, SOF_TIMESTAMPING_TX_COMPLETION_ = 1 << 18, SOF_TIMESTAMPING_MASK_ = (1 << 19) - 1,
+	SOF_TIMESTAMPING_BIND_PHC_ = 32768, SOF_TIMESTAMPING_OPT_ID_TCP_ = 65536, SOF_TIMESTAMPING_OPT_RX_FILTER_ = 131072, SOF_TIMESTAMPING_TX_COMPLETION_ = 1 << 18, SOF_TIMESTAMPING_MASK_ = (1 << 19) - 1,
 	SOF_TIMESTAMPING_TX_RECORD_MASK_ = SOF_TIMESTAMPING_TX_HARDWARE_ | SOF_TIMESTAMPING_TX_SOFTWARE_ | SOF_TIMESTAMPING_TX_SCHED_ |
 					  SOF_TIMESTAMPING_TX_ACK_ | SOF_TIMESTAMPING_TX_COMPLETION_,
 };
@@ -163,6 +167,8 @@ struct proto {
 	int (*recv_iov)(struct sock *sk, struct iovec *iov, int max);   /* bytes at the head of the queue, not consumed */
 	int (*recv_skip)(struct sock *sk, size_t n);                    /* consumes n of them */
 	struct proto_mem *(*mem)(struct net *net); /* memory of all sockets of the protocol */
+	/* SOF_TIMESTAMPING_OPT_STATS: the connection as netlink attributes, at orig's stamp; ack, what acknowledged it or NULL.  NULL: no memory. */
+	struct sk_buff *(*tx_stats)(struct sock *sk, const struct sk_buff *orig, const struct sk_buff *ack);
 };
 
 /* One message, whichever call it came by. */
@@ -254,13 +260,25 @@ int sk_wait(struct sock *sk, uint64_t *timeo_ns, bool (*cond)(struct sock *sk, v
 /* How long a call may wait, ns; TIME_NEVER: no limit. */
 static inline uint64_t sock_rcvtimeo(const struct sock *sk, bool nonblock) { return nonblock ? 0 : sk->sk_ext ? sk->sk_ext->rcvtimeo_ns : TIME_NEVER; }
 static inline uint64_t sock_sndtimeo(const struct sock *sk, bool nonblock) { return nonblock ? 0 : sk->sk_ext ? sk->sk_ext->sndtimeo_ns : TIME_NEVER; }
+/* Where MSG_PEEK looks, in bytes behind the next to be read (SO_PEEK_OFF); -1: there. */
+static inline int sk_peek_offset(const struct sock *sk, int flags) { return sk->sk_ext && (flags & MSG_PEEK) ? MAX(sk->sk_ext->peek_off, -1) : -1; }
+/* n bytes were peeked at, or read: the offset follows. */
+void __sk_peek_offset_moved(struct sock_ext *ext, int flags, size_t n);
+static inline void sk_peek_offset_moved(struct sock *sk, int flags, size_t n)
+{
+	if (unlikely(sk->sk_ext && sk->sk_ext->peek_off >= 0))
+		__sk_peek_offset_moved(sk->sk_ext, flags, n);
+}
 /* Seconds of SO_LINGER, 0 unless it was set. */
 static inline uint32_t sock_lingertime_s(const struct sock *sk) { return sk->sk_ext ? sk->sk_ext->lingertime_s : 0; }
 
-/* The callbacks of old, all by sk_wake: they tell the user's half which events became true. */
-static inline void sk_data_ready(struct sock *sk) { sk->sk_wake(sk, POLLIN | POLLRDNORM); }
+/*
+ * The callbacks of old, all by sk_wake: they tell the user's half which events may have become true, named as Linux names them to its sleepers.
+ * An edge-triggered registration hears again of what is still true whenever a wake names it: of urgent data when plain data come.
+ */
+static inline void sk_data_ready(struct sock *sk) { sk->sk_wake(sk, POLLIN | POLLPRI | POLLRDNORM | POLLRDBAND); }
 static inline void sk_error_report(struct sock *sk) { sk->sk_wake(sk, POLLERR); }
-static inline void sk_state_change(struct sock *sk) { sk->sk_wake(sk, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | POLLHUP | POLLRDHUP); }
+static inline void sk_state_change(struct sock *sk) { sk->sk_wake(sk, POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLWRNORM | POLLHUP | POLLRDHUP); }
 void sk_write_space(struct sock *sk);        /* datagram: when writable again */
 void sk_stream_write_space(struct sock *sk); /* stream: when a third of the buffer is free and SOCK_F_NOSPACE was set */
 

@@ -29,32 +29,54 @@ unsigned datagram_poll(struct sock *sk)
 	return mask;
 }
 
-static bool something_to_receive(struct sock *sk, void *arg)
+struct seek { int from; unsigned offset; }; /* SO_PEEK_OFF or -1; where that lies in the packet found */
+
+/* An empty datagram is peeked at once. */
+static struct sk_buff *seek_datagram(struct sock *sk, struct seek *s)
 {
-	(void)arg;
-	return sk->sk_err || !skb_queue_empty(&sk->sk_receive_queue) || (sk->sk_shutdown & RCV_SHUTDOWN);
+	struct sk_buff *skb = skb_peek(&sk->sk_receive_queue);
+
+	s->offset = 0;
+	if (likely(s->from < 0))
+		return skb;
+	s->offset = (unsigned)s->from;
+	skb_queue_walk(&sk->sk_receive_queue, skb) {
+		if (s->offset < skb->len || (!skb->len && !s->offset && !skb->peeked))
+			return skb;
+		s->offset -= skb->len;
+	}
+	return NULL;
 }
 
-struct sk_buff *skb_recv_datagram(struct sock *sk, int flags, int *err)
+static bool something_to_receive(struct sock *sk, void *arg)
+{
+	return sk->sk_err || seek_datagram(sk, arg) || (sk->sk_shutdown & RCV_SHUTDOWN);
+}
+
+struct sk_buff *skb_recv_datagram(struct sock *sk, int flags, unsigned *offset, int *err)
 {
 	uint64_t timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
-	bool over = (sk->sk_shutdown & RCV_SHUTDOWN) && !timeo && !sk->sk_err && skb_queue_empty(&sk->sk_receive_queue);
+	struct seek s = {.from = sk_peek_offset(sk, flags)};
+	bool over = (sk->sk_shutdown & RCV_SHUTDOWN) && !timeo && !sk->sk_err && !seek_datagram(sk, &s);
 
 	/* Only who would wait is told of the end; who would not is told, as ever, that there is nothing. */
-	if (unlikely(over || !something_to_receive(sk, NULL))) {
-		*err = timeo ? sk_wait(sk, &timeo, something_to_receive, NULL) : -EAGAIN;
+	if (unlikely(over || !something_to_receive(sk, &s))) {
+		*err = timeo ? sk_wait(sk, &timeo, something_to_receive, &s) : -EAGAIN;
 		if (*err)
 			return NULL;
 	}
 	*err = sock_error(sk);
 	if (unlikely(*err))
 		return NULL;
-	struct sk_buff *skb = skb_peek(&sk->sk_receive_queue);
+	struct sk_buff *skb = seek_datagram(sk, &s);
+	*offset = s.offset;
 	if (likely(skb)) {
-		if (flags & MSG_PEEK)
+		if (flags & MSG_PEEK) {
+			skb->peeked = 1;
 			skb_get(skb);
-		else
+		} else {
 			skb_unlink(skb, &sk->sk_receive_queue);
+		}
 	}
 	return skb;
 }
@@ -66,6 +88,8 @@ ssize_t skb_copy_datagram_msg(const struct sk_buff *skb, unsigned offset, struct
 	if (n > msg->iter.count) {
 		n = msg->iter.count;
 		msg->flags |= MSG_TRUNC;
+	} else if (unlikely(offset) && n == msg->iter.count) {
+		msg->flags |= MSG_TRUNC; /* as Linux has it: of a datagram longer than the buffer only a rest that leaves room is whole */
 	}
 	int err = skb_copy_datagram_iter(skb, offset, &msg->iter, (unsigned)n);
 	return err ? err : (ssize_t)n;
@@ -84,13 +108,14 @@ void datagram_set_name(struct msghdr_k *msg, be32 saddr, be16 sport)
 
 ssize_t datagram_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
 {
+	unsigned offset;
 	int err;
 
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	if (flags & MSG_ERRQUEUE)
 		return ip_recv_error(sk, msg);
-	struct sk_buff *skb = skb_recv_datagram(sk, flags, &err);
+	struct sk_buff *skb = skb_recv_datagram(sk, flags, &offset, &err);
 	if (!skb)
 		return err;
 	ssize_t n = skb_copy_datagram_msg(skb, 0, msg);
@@ -175,8 +200,10 @@ void ipcm_init_sk(struct ipcm_cookie *ipc, const struct sock *sk)
 		.saddr = inet_sk(sk)->inet_saddr.ip, .oif = sk->sk_bound_dev_if, .tos = -1, .ttl = 0, .mark = sk->sk_mark,
 		.priority = sk->sk_priority, .protocol = (uint8_t)sk->sk_protocol,
 	};
-	if (unlikely(sk->sk_ext))
+	if (unlikely(sk->sk_ext)) {
 		ipc->opt = sk->sk_ext->inet_opt;
+		ipc->tsflags = sk->sk_ext->tsflags;
+	}
 }
 
 void datagram_choose_device(const struct sock *sk, struct ipcm_cookie *ipc)

@@ -8,10 +8,10 @@
 /* POLL* mask of a socket whose receive queue holds whole packets. */
 unsigned datagram_poll(struct sock *sk);
 /*
- * The packet at the head of the receive queue, waiting for it as flags (MSG_DONTWAIT) and SO_RCVTIMEO say.  The caller consumes it; with
- * MSG_PEEK it stays queued as well.  NULL and *err: -EAGAIN, -EINTR, the socket's pending error; 0: receiving was shut down.
+ * The packet at the head of the receive queue, or with MSG_PEEK the one in which SO_PEEK_OFF lies and how far (*offset, bytes; else 0), waiting for it
+ * as flags (MSG_DONTWAIT) and SO_RCVTIMEO say.  The caller consumes it; with MSG_PEEK it stays queued as well.  NULL and *err: -EAGAIN, -EINTR, the socket's pending error; 0: receiving was shut down.
  */
-struct sk_buff *skb_recv_datagram(struct sock *sk, int flags, int *err);
+struct sk_buff *skb_recv_datagram(struct sock *sk, int flags, unsigned *offset, int *err);
 /* Bytes of skb from offset on to the user, as many as there is room for; sets MSG_TRUNC.  Bytes copied, or -EFAULT. */
 ssize_t skb_copy_datagram_msg(const struct sk_buff *skb, unsigned offset, struct msghdr_k *msg);
 /* The source of a packet as the user sees it. */

@@ -70,12 +70,13 @@ int ip_output(struct net *net, struct sock *sk, struct sk_buff *skb);
  * transport_header is data.  ip_summed is PARTIAL where the device can complete the checksum (the caller stores the pseudo-header's and sets
  * csum_start and csum_offset), else NONE with the payload's sum in skb->csum.  rt is not consumed.
  */
-struct ipcm_cookie { be32 saddr, daddr; int oif; struct ip_options_data *opt; int16_t ttl; int16_t tos; uint32_t mark, priority; uint16_t gso_size; uint8_t protocol; };
+struct ipcm_cookie { be32 saddr, daddr; int oif; struct ip_options_data *opt, *room /* for options of the message's own, the caller's; NULL: it may have none */; int16_t ttl; int16_t tos; uint32_t mark, priority; uint16_t gso_size; uint8_t protocol;
+			bool has_ts_opt_id; uint32_t tsflags, ts_opt_id; /* SOF_TIMESTAMPING_TX_* of this message; its identifier */ };
 struct sk_buff *ip_make_skb(struct sock *sk, struct flowi *fl, struct iov_iter *from, unsigned length, unsigned transport_hdrlen,
 			    const struct ipcm_cookie *ipc, struct rtable *rt, unsigned flags, int *err);
 int ip_send_skb(struct net *net, struct sk_buff *skb);
-int ip_cmsg_send(struct sock *sk, const void *control, size_t len, struct ipcm_cookie *ipc);  /* IP_PKTINFO, IP_TTL, IP_TOS */
-void ip_cmsg_recv(struct msghdr_k *msg, struct sock *sk, struct sk_buff *skb);                 /* IP_PKTINFO, IP_TTL, IP_TOS, timestamps */
+int ip_cmsg_send(struct sock *sk, const void *control, size_t len, struct ipcm_cookie *ipc);  /* IP_PKTINFO, IP_TTL, IP_TOS, IP_RETOPTS, IP_PROTOCOL */
+void ip_cmsg_recv(struct msghdr_k *msg, struct sock *sk, struct sk_buff *skb);                 /* arrival stamps, IP_PKTINFO, IP_TTL, IP_TOS */
 /* Appends at control_used; sets MSG_CTRUNC where the room ends.  0, or -EMSGSIZE when not a byte fitted. */
 int put_cmsg(struct msghdr_k *msg, int level, int type, const void *data, size_t len);
 

@@ -7,15 +7,8 @@
 #include "ip/error_queue.h"
 #include "ip/ip_internal.h"
 
-enum { CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_SO_PRIORITY = 12, CMSG_SO_MARK = 36, CMSG_SCM_RIGHTS = 1, CMSG_SCM_CREDENTIALS = 2 };
-
-/* These two differ by the width of time_t: the C library knows. */
-#ifndef SO_TIMESTAMP
-#define SO_TIMESTAMP 29
-#endif
-#ifndef SO_TIMESTAMPNS
-#define SO_TIMESTAMPNS 35
-#endif
+enum { CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_RETOPTS = 7, CMSG_IP_PKTINFO = 8, CMSG_IP_PROTOCOL = 52, CMSG_SO_PRIORITY = 12, CMSG_SO_MARK = 36, CMSG_SCM_RIGHTS = 1, CMSG_SCM_CREDENTIALS = 2,
+       CMSG_TIMESTAMPING_OLD = 37, CMSG_TIMESTAMPING_NEW = 65, CMSG_TS_OPT_ID = 81 };
 
 struct ip_pktinfo { /* struct in_pktinfo */
 	int32_t ifindex;
@@ -57,6 +50,21 @@ int put_cmsg(struct msghdr_k *msg, int level, int type, const void *data, size_t
 
 /* --- sending --------------------------------------------------------------------------------------------------------- */
 
+/* In place of the socket's own; of what is too long the first 40 bytes. */
+static int take_options(const uint8_t *data, size_t len, struct ipcm_cookie *ipc)
+{
+	int err = 0;
+
+	ipc->opt = NULL;
+	if (len && !ipc->room)
+		return -EINVAL;
+	if (len)
+		err = ip_options_parse(data, MIN(len, (size_t)IP_OPTIONS_MAX), ipc->room);
+	if (len && !err)
+		ipc->opt = ipc->room;
+	return err;
+}
+
 static int send_ip_option(int type, const uint8_t *data, size_t len, struct ipcm_cookie *ipc)
 {
 	struct ip_pktinfo info;
@@ -91,12 +99,29 @@ static int send_ip_option(int type, const uint8_t *data, size_t len, struct ipcm
 		ipc->tos = (int16_t)v;
 		ipc->priority = ip_tos2priority((uint8_t)v);
 		return 0;
+	case CMSG_IP_RETOPTS:
+		return take_options(data, len, ipc);
+	case CMSG_IP_PROTOCOL: /* of a raw socket: what a policy would look for, and there is none */
+		if (len != sizeof(v))
+			return -EINVAL;
+		memcpy(&v, data, sizeof(v));
+		return v < 1 || v > 255 ? -EINVAL : 0;
 	default:
 		return -EINVAL;
 	}
 }
 
-static int send_socket_option(int type, const uint8_t *data, size_t len, struct ipcm_cookie *ipc)
+/* SCM_TS_OPT_ID: the identifier of this message's stamps, where the socket has them count. */
+static int take_opt_id(const struct sock *sk, const uint8_t *data, size_t len, struct ipcm_cookie *ipc)
+{
+	if (len != sizeof(ipc->ts_opt_id) || !sk->sk_ext || !(sk->sk_ext->tsflags & SOF_TIMESTAMPING_OPT_ID_))
+		return -EINVAL;
+	memcpy(&ipc->ts_opt_id, data, len);
+	ipc->has_ts_opt_id = true;
+	return 0;
+}
+
+static int send_socket_option(const struct sock *sk, int type, const uint8_t *data, size_t len, struct ipcm_cookie *ipc)
 {
 	switch (type) {
 	case CMSG_SO_MARK:
@@ -109,6 +134,11 @@ static int send_socket_option(int type, const uint8_t *data, size_t len, struct 
 			return -EINVAL;
 		memcpy(&ipc->priority, data, sizeof(ipc->priority));
 		return 0;
+	case CMSG_TIMESTAMPING_OLD:
+	case CMSG_TIMESTAMPING_NEW:
+		return ip_cmsg_timestamping(data, len, &ipc->tsflags);
+	case CMSG_TS_OPT_ID:
+		return take_opt_id(sk, data, len, ipc);
 	case CMSG_SCM_RIGHTS:
 	case CMSG_SCM_CREDENTIALS: /* mean nothing here, and do no harm */
 		return 0;
@@ -129,7 +159,7 @@ int ip_cmsg_send(struct sock *sk, const void *control, size_t len, struct ipcm_c
 			return -EINVAL;
 		int err = 0;
 		if (h.cmsg_level == SOL_SOCKET)
-			err = send_socket_option(h.cmsg_type, at + CMSG_HEADER, n - CMSG_HEADER, ipc);
+			err = send_socket_option(sk, h.cmsg_type, at + CMSG_HEADER, n - CMSG_HEADER, ipc);
 		else if (h.cmsg_level == IPPROTO_IP && sk->sk_type != SOCK_STREAM)
 			err = send_ip_option(h.cmsg_type, at + CMSG_HEADER, n - CMSG_HEADER, ipc);
 		if (err)
@@ -143,33 +173,10 @@ int ip_cmsg_send(struct sock *sk, const void *control, size_t len, struct ipcm_c
 
 /* --- receiving ------------------------------------------------------------------------------------------------------- */
 
-static void put_timestamp(struct msghdr_k *msg, const struct sock *sk, uint64_t when)
-{
-	if (sock_flag(sk, SOCK_F_TIMESTAMPNS)) {
-		struct timespec ts = {.tv_sec = (time_t)(when / NSEC_PER_SEC), .tv_nsec = (long)(when % NSEC_PER_SEC)};
-		put_cmsg(msg, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof(ts));
-	} else {
-		struct timeval tv = {.tv_sec = (time_t)(when / NSEC_PER_SEC), .tv_usec = (suseconds_t)(when % NSEC_PER_SEC / NSEC_PER_USEC)};
-		put_cmsg(msg, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof(tv));
-	}
-}
-
-void ip_recv_stamp(struct msghdr_k *msg, struct sock *sk, uint64_t tstamp_ns)
-{
-	if (sock_flag(sk, SOCK_F_TIMESTAMP) || sock_flag(sk, SOCK_F_TIMESTAMPNS))
-		put_timestamp(msg, sk, ip_wall_time_ns(sock_net(sk), tstamp_ns));
-	if (sk->sk_ext && (sk->sk_ext->tsflags & SOF_TIMESTAMPING_RX_SOFTWARE_))
-		ip_put_scm_timestamping(msg, sk, tstamp_ns);
-}
-
-void ip_cmsg_recv(struct msghdr_k *msg, struct sock *sk, struct sk_buff *skb)
+void ip_cmsg_recv_packet(struct msghdr_k *msg, struct sock *sk, struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
-	const uint32_t wanted = 1u << SOCK_F_TIMESTAMP | 1u << SOCK_F_TIMESTAMPNS | 1u << SOCK_F_PKTINFO | 1u << SOCK_F_RECVTTL | 1u << SOCK_F_RECVTOS;
 
-	if (likely(!(sk->sk_flags & wanted) && !(sk->sk_ext && sk->sk_ext->tsflags)))
-		return;
-	ip_recv_stamp(msg, sk, skb->tstamp_ns);
 	if (sock_flag(sk, SOCK_F_PKTINFO)) {
 		struct ip_pktinfo info = {.ifindex = skb->skb_iif, .spec_dst = fib_compute_spec_dst(skb), .addr = iph->daddr};
 		put_cmsg(msg, IPPROTO_IP, CMSG_IP_PKTINFO, &info, sizeof(info));
@@ -180,4 +187,14 @@ void ip_cmsg_recv(struct msghdr_k *msg, struct sock *sk, struct sk_buff *skb)
 	}
 	if (sock_flag(sk, SOCK_F_RECVTOS))
 		put_cmsg(msg, IPPROTO_IP, CMSG_IP_TOS, &iph->tos, sizeof(iph->tos));
+}
+
+void ip_cmsg_recv(struct msghdr_k *msg, struct sock *sk, struct sk_buff *skb)
+{
+	const uint32_t wanted = 1u << SOCK_F_TIMESTAMP | 1u << SOCK_F_TIMESTAMPNS | 1u << SOCK_F_PKTINFO | 1u << SOCK_F_RECVTTL | 1u << SOCK_F_RECVTOS;
+
+	if (likely(!(sk->sk_flags & wanted) && !(sk->sk_ext && sk->sk_ext->tsflags)))
+		return;
+	ip_recv_stamp(msg, sk, skb->tstamp_ns, false);
+	ip_cmsg_recv_packet(msg, sk, skb);
 }

@@ -7,6 +7,7 @@
  *
  * Called by udp_sendmsg() and its like; next is ip_local_out().  RFC 1122 sections 3.3.3, 4.1.3.
  */
+#include "ip/error_queue.h"
 #include "ip/ip_internal.h"
 
 enum { LINEAR_MAX = 3072 /* bytes of payload that lie behind the headers */ };
@@ -115,6 +116,8 @@ struct sk_buff *ip_make_skb(struct sock *sk, struct flowi *fl, struct iov_iter *
 	}
 	skb->dst = dst_hold(&rt->dst);
 	make_header(sk, skb, fl, ipc, rt, protocol);
+	if (unlikely(ipc->tsflags))
+		ip_setup_tx_timestamp(sk, skb, ipc);
 	return skb;
 }
 

@@ -9,7 +9,7 @@
 #include "ip/ip_internal.h"
 #include "wire/icmp.h"
 
-enum { IP_RECVERR_CMSG = 11, IPV6_RECVERR_CMSG = 25 };
+enum { IP_RECVERR_CMSG = 11, IPV6_RECVERR_CMSG = 25, SCM_TIMESTAMPING_OPT_STATS_ = 54 };
 
 #ifndef MSG_ERRQUEUE
 #define MSG_ERRQUEUE 0x2000
@@ -103,6 +103,13 @@ static void put_destination(const struct sock *sk, struct msghdr_k *msg, const s
 	msg->namelen = sizeof(msg->name->in);
 }
 
+/* Is there a packet that control messages can tell of: the ICMP error, or with SOF_TIMESTAMPING_OPT_CMSG the one that was sent? */
+static bool has_packet(const struct sock *sk, const struct sk_buff *skb)
+{
+	return from_icmp(skb) || (SKB_EXT_ERR(skb)->ee.ee_origin == SO_EE_ORIGIN_TIMESTAMPING_ && skb->skb_iif && skb->len && !SKB_EXT_ERR(skb)->opt_stats &&
+				  sk->sk_ext && (sk->sk_ext->tsflags & SOF_TIMESTAMPING_OPT_CMSG_));
+}
+
 static void put_error(struct sock *sk, struct msghdr_k *msg, struct sk_buff *skb)
 {
 	const struct sock_exterr_skb *serr = SKB_EXT_ERR(skb);
@@ -113,21 +120,22 @@ static void put_error(struct sock *sk, struct msghdr_k *msg, struct sk_buff *skb
 			struct sockaddr_in6 in6;
 		} offender;
 	} e;
+	be32 offender = from_icmp(skb) ? serr->offender : ip_hdr(skb)->saddr;
 	bool v6 = sk->sk_family == AF_INET6;
 	size_t len = sizeof(e.ee) + (v6 ? sizeof(e.offender.in6) : sizeof(e.offender.in));
 
 	memset(&e, 0, sizeof(e));
 	e.ee = serr->ee;
-	if (from_icmp(skb) && v6) {
+	if (has_packet(sk, skb) && v6) {
 		e.offender.in6.sin6_family = AF_INET6;
 		e.offender.in6.sin6_addr.s6_addr[10] = e.offender.in6.sin6_addr.s6_addr[11] = 0xff;
-		memcpy(&e.offender.in6.sin6_addr.s6_addr[12], &serr->offender, sizeof(serr->offender));
-	} else if (from_icmp(skb)) {
+		memcpy(&e.offender.in6.sin6_addr.s6_addr[12], &offender, sizeof(offender));
+	} else if (has_packet(sk, skb)) {
 		e.offender.in.sin_family = AF_INET;
-		e.offender.in.sin_addr.s_addr = serr->offender;
+		e.offender.in.sin_addr.s_addr = offender;
 	}
-	if (from_icmp(skb))
-		ip_cmsg_recv(msg, sk, skb);
+	if (has_packet(sk, skb))
+		ip_cmsg_recv_packet(msg, sk, skb);
 	if (v6)
 		put_cmsg(msg, IPPROTO_IPV6, IPV6_RECVERR_CMSG, &e, len);
 	else
@@ -151,8 +159,10 @@ ssize_t ip_recv_error(struct sock *sk, struct msghdr_k *msg)
 		skb_consume(skb);
 		return err;
 	}
-	if (SKB_EXT_ERR(skb)->ee.ee_origin == SO_EE_ORIGIN_TIMESTAMPING_)
-		ip_put_scm_timestamping(msg, sk, skb->tstamp_ns);
+	if (from_icmp(skb) || SKB_EXT_ERR(skb)->ee.ee_origin == SO_EE_ORIGIN_TIMESTAMPING_)
+		ip_recv_stamp(msg, sk, skb->tstamp_ns, true);
+	if (SKB_EXT_ERR(skb)->opt_stats)
+		put_cmsg(msg, SOL_SOCKET, SCM_TIMESTAMPING_OPT_STATS_, skb->data, skb->len);
 	put_destination(sk, msg, SKB_EXT_ERR(skb));
 	put_error(sk, msg, skb);
 	msg->flags |= MSG_ERRQUEUE;

@@ -117,7 +117,9 @@ void ip_forward_options(struct sk_buff *skb);
 void ip_options_build(struct net *net, struct iphdr *iph, const struct ip_options_data *opt, be32 daddr, be32 saddr);
 /* For fragments but the first: options without the copied flag become NOPs. */
 void ip_options_fragment(struct iphdr *iph);
-/* From the user's bytes (setsockopt, cmsg): *res is allocated, NULL for no options.  -EINVAL, -ENOMEM. */
+/* From the user's bytes (cmsg), at most IP_OPTIONS_MAX.  0, -EINVAL. */
+int ip_options_parse(const void *data, size_t len, struct ip_options_data *opt);
+/* The same (setsockopt): *res is allocated, NULL for no options.  -EINVAL, -ENOMEM. */
 int ip_options_get(struct net *net, const void *data, size_t len, struct ip_options_data **res);
 /* As the user gave them; returns the length. */
 unsigned ip_options_undo(const struct ip_options_data *opt, uint8_t out[IP_OPTIONS_MAX]);

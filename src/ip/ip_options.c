@@ -259,26 +259,35 @@ void ip_options_echo(struct ip_options_data *dopt, const struct sk_buff *skb)
 		dopt->data[dopt->optlen++] = IPOPT_EOL;
 }
 
+int ip_options_parse(const void *data, size_t len, struct ip_options_data *opt)
+{
+	struct ip_options_pos pos;
+
+	*opt = (struct ip_options_data){0};
+	memcpy(opt->data, data, len);
+	opt->optlen = (uint8_t)ALIGN_UP(len, (size_t)4);
+	if (ip_options_check(opt->data, opt->optlen, true, &pos))
+		return -EINVAL;
+	if (pos.srr != IPOPT_ABSENT) { /* the first hop is where the packet is sent; the rest moves up */
+		uint8_t *o = opt->data + pos.srr;
+		memcpy(&opt->faddr, o + 3, 4);
+		memmove(o + 3, o + 7, o[1] - 7u);
+		memset(o + o[1] - 4, 0, 4);
+	}
+	return 0;
+}
+
 int ip_options_get(struct net *net, const void *data, size_t len, struct ip_options_data **res)
 {
-	struct ip_options_data opt = {0};
-	struct ip_options_pos pos;
+	struct ip_options_data opt;
 
 	*res = NULL;
 	if (len > IP_OPTIONS_MAX)
 		return -EINVAL;
 	if (!len)
 		return 0;
-	memcpy(opt.data, data, len);
-	opt.optlen = (uint8_t)ALIGN_UP(len, (size_t)4);
-	if (ip_options_check(opt.data, opt.optlen, true, &pos))
+	if (ip_options_parse(data, len, &opt))
 		return -EINVAL;
-	if (pos.srr != IPOPT_ABSENT) { /* the first hop is where the packet is sent; the rest moves up */
-		uint8_t *o = opt.data + pos.srr;
-		memcpy(&opt.faddr, o + 3, 4);
-		memmove(o + 3, o + 7, o[1] - 7u);
-		memset(o + o[1] - 4, 0, 4);
-	}
 	*res = net_alloc(net, sizeof(opt), MEM_NORMAL);
 	if (!*res)
 		return -ENOMEM;

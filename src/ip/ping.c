@@ -147,6 +147,7 @@ static int ping_push(struct sock *sk, struct sk_buff *skb, const struct icmphdr 
 static ssize_t ping_sendmsg(struct sock *sk, struct msghdr_k *msg)
 {
 	size_t len = msg->iter.count;
+	struct ip_options_data options;
 	struct ipcm_cookie ipc;
 	struct icmphdr user;
 	struct flowi fl;
@@ -164,6 +165,7 @@ static ssize_t ping_sendmsg(struct sock *sk, struct msghdr_k *msg)
 	if (err)
 		return err;
 	ipcm_init_sk(&ipc, sk);
+	ipc.room = &options;
 	ipc.daddr = daddr;
 	if (msg->controllen && (err = ip_cmsg_send(sk, msg->control, msg->controllen, &ipc)))
 		return err;

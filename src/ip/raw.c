@@ -6,6 +6,7 @@
  * at the IP header.  Out: the user's bytes behind our IP header, or with IP_HDRINCL behind his own, of which total length, checksum
  * and what he left zero (source, ID) are filled in.
  */
+#include "ip/error_queue.h"
 #include "ip/raw.h"
 #include "ip/datagram.h"
 #include "ip/ip_internal.h"
@@ -142,7 +143,7 @@ static void complete_header(struct net *net, struct sk_buff *skb, const struct f
 }
 
 /* The user's own header.  It must fit the device: we do not fragment what is not ours. */
-static int raw_send_hdrinc(struct sock *sk, struct flowi *fl, struct msghdr_k *msg, size_t len, struct rtable *rt)
+static int raw_send_hdrinc(struct sock *sk, struct flowi *fl, struct msghdr_k *msg, size_t len, const struct ipcm_cookie *ipc, struct rtable *rt)
 {
 	int err;
 
@@ -172,6 +173,8 @@ static int raw_send_hdrinc(struct sock *sk, struct flowi *fl, struct msghdr_k *m
 	skb_set_transport_header(skb, (int)(iph->ihl * 4u));
 	*IPCB(skb) = (struct inet_skb_parm){0};
 	complete_header(sk->sk_net, skb, fl);
+	if (unlikely(ipc->tsflags))
+		ip_setup_tx_timestamp(sk, skb, ipc);
 	return net_xmit_errno(ip_local_out(sk->sk_net, sk, skb));
 
 drop:
@@ -207,6 +210,7 @@ static int raw_destination(const struct sock *sk, const struct msghdr_k *msg, be
 static ssize_t raw_sendmsg(struct sock *sk, struct msghdr_k *msg)
 {
 	size_t len = msg->iter.count;
+	struct ip_options_data options;
 	struct ipcm_cookie ipc;
 	struct flowi fl;
 	be32 daddr;
@@ -220,6 +224,7 @@ static ssize_t raw_sendmsg(struct sock *sk, struct msghdr_k *msg)
 		return err;
 	ipcm_init_sk(&ipc, sk);
 	ipc.daddr = daddr;
+	ipc.room = &options;
 	if (msg->controllen && (err = ip_cmsg_send(sk, msg->control, msg->controllen, &ipc)))
 		return err;
 	datagram_choose_device(sk, &ipc);
@@ -229,7 +234,7 @@ static ssize_t raw_sendmsg(struct sock *sk, struct msghdr_k *msg)
 		return err;
 	ipc.saddr = fl.saddr.ip;
 	ipc.daddr = ipc.daddr ? ipc.daddr : fl.daddr.ip;
-	err = inet_sk(sk)->hdrincl ? raw_send_hdrinc(sk, &fl, msg, len, rt) : raw_send_payload(sk, &fl, msg, len, &ipc, rt);
+	err = inet_sk(sk)->hdrincl ? raw_send_hdrinc(sk, &fl, msg, len, &ipc, rt) : raw_send_payload(sk, &fl, msg, len, &ipc, rt);
 	if (err == -ENOBUFS && !sock_flag(sk, SOCK_F_RECVERR))
 		err = 0;
 	dst_release(&rt->dst);

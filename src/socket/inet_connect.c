@@ -11,7 +11,8 @@
  */
 #include "socket/socket_internal.h"
 #include "tcp/tcp.h"
-#include "tcp/tcp_zerocopy.h"
+#include "ip/zerocopy.h"
+#include "tcp/tcp_fastopen.h"
 
 enum { CONNECTING_STATES = TCPF(TCP_SYN_SENT) | TCPF(TCP_SYN_RECV) };
 
@@ -140,7 +141,7 @@ ssize_t inet_sendmsg_fastopen(struct socket *sock, struct msghdr_k *msg)
 	copied = tcp_fastopen_end(sk);
 	/* Those bytes were copied.  Where more follows, the rest of the call tells. */
 	if (copied && (err || !msg->iter.count) && (msg->flags & MSG_ZEROCOPY) && sock_flag(sk, SOCK_F_ZEROCOPY))
-		tcp_zerocopy_all_copied(sk);
+		msg_zerocopy_all_copied(sk);
 	if (err)
 		return err == -EINPROGRESS && copied ? (ssize_t)copied : err;
 	if (copied && !msg->iter.count)

@@ -93,20 +93,17 @@ static bool int_option(struct sock *sk, int name, int *v)
 	case SO_SNDLOWAT: *v = 1; return true;
 	case SO_PRIORITY: *v = (int)sk->sk_priority; return true;
 	case SO_MARK: *v = (int)sk->sk_mark; return true;
-	case SO_TIMESTAMP: *v = sock_flag(sk, SOCK_F_TIMESTAMP); return true;
-	case SO_TIMESTAMPNS: *v = sock_flag(sk, SOCK_F_TIMESTAMPNS); return true;
-	case SO_TIMESTAMPING: *v = sk->sk_ext ? (int)sk->sk_ext->tsflags : 0; return true;
-	case SO_TIMESTAMPING_NEW_: *v = sk->sk_ext ? (int)sk->sk_ext->tsflags : 0; return true;
 	case SO_RXQ_OVFL: *v = sock_flag(sk, SOCK_F_RXQ_OVFL); return true;
 	case SO_ZEROCOPY: *v = sock_flag(sk, SOCK_F_ZEROCOPY); return true;
 	case SO_BUSY_POLL: *v = sk->sk_ext ? (int)sk->sk_ext->busy_poll_us : 0; return true;
+	case SO_PEEK_OFF: *v = sk->sk_ext ? sk->sk_ext->peek_off : -1; return true;
 	case SO_INCOMING_CPU: *v = 0; return true; /* an instance is one thread */
 	case SO_TYPE: *v = sk->sk_type; return true;
 	case SO_PROTOCOL: *v = sk->sk_protocol; return true;
 	case SO_DOMAIN: *v = sk->sk_family; return true;
 	case SO_ACCEPTCONN: *v = sk->sk_state == TCP_LISTEN; return true;
 	case SO_ERROR: *v = get_error(sk); return true;
-	default: return false;
+	default: return sock_timestamp_option(sk, name, v);
 	}
 }
 
@@ -126,6 +123,9 @@ int sol_socket_getsockopt(struct socket *sock, int name, void *val, socklen_t *l
 		struct linger l = {.l_onoff = sock_flag(sk, SOCK_F_LINGER), .l_linger = (int)sock_lingertime_s(sk)};
 		return sock_opt_out(val, len, &l, sizeof(l));
 	}
+	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING_NEW_:
+		return sock_get_timestamping(sk, name, val, len);
 	case SO_BINDTODEVICE:
 		return get_bound_device(sk, val, len);
 	case SO_COOKIE:

@@ -164,41 +164,27 @@ static int set_rxq_ovfl(struct sock *sk, bool on)
 	return err;
 }
 
-static int set_zerocopy(struct sock *sk, int val)
-{
-	if (!is_tcp(sk))
-		return -EOPNOTSUPP;
-	if (val < 0 || val > 1)
-		return -EINVAL;
-	sock_valbool_flag(sk, SOCK_F_ZEROCOPY, val);
-	return 0;
-}
-
-static void set_timestamp(struct sock *sk, bool on, enum sock_flag want, enum sock_flag other)
-{
-	sock_valbool_flag(sk, want, on);
-	sock_reset_flag(sk, other); /* one form of stamp at a time */
-}
-
-/* SO_TIMESTAMPING: what is to be stamped, and how it is told. */
-static int set_timestamping(struct sock *sk, int val)
+/* Raw and ping sockets are peeked at from the start. */
+static int set_peek_off(struct sock *sk, int val)
 {
 	struct sock_ext *ext;
 	int err;
 
-	/* Statistics of the connection within reports are not made. */
-	if ((val & ~SOF_TIMESTAMPING_MASK_) || (val & SOF_TIMESTAMPING_OPT_STATS_) ||
-	    ((val & SOF_TIMESTAMPING_OPT_ID_TCP_) && !(val & SOF_TIMESTAMPING_OPT_ID_)))
-		return -EINVAL;
+	if (!is_tcp(sk) && sk->sk_protocol != IPPROTO_UDP)
+		return -EOPNOTSUPP;
 	err = sk_ext_get(sk, &ext);
-	if (err)
-		return err;
-	if ((val & SOF_TIMESTAMPING_OPT_ID_) && !(ext->tsflags & SOF_TIMESTAMPING_OPT_ID_)) {
-		if (is_tcp(sk) && (TCPF(sk->sk_state) & (TCPF(TCP_CLOSE) | TCPF(TCP_LISTEN))))
-			return -EINVAL;
-		ext->tskey = !is_tcp(sk) ? 0 : val & SOF_TIMESTAMPING_OPT_ID_TCP_ ? tcp_sk(sk)->write_seq : tcp_sk(sk)->snd_una;
-	}
-	ext->tsflags = (uint32_t)val;
+	if (!err)
+		ext->peek_off = val;
+	return err;
+}
+
+static int set_zerocopy(struct sock *sk, int val)
+{
+	if (!is_tcp(sk) && sk->sk_protocol != IPPROTO_UDP)
+		return -EOPNOTSUPP;
+	if (val < 0 || val > 1)
+		return -EINVAL;
+	sock_valbool_flag(sk, SOCK_F_ZEROCOPY, val);
 	return 0;
 }
 
@@ -256,23 +242,16 @@ static int set_int_option(struct sock *sk, int name, int val)
 		sk->sk_mark = (uint32_t)val;
 		sk_dst_reset(sk);
 		return 0;
-	case SO_TIMESTAMP:
-		set_timestamp(sk, on, SOCK_F_TIMESTAMP, SOCK_F_TIMESTAMPNS);
-		return 0;
-	case SO_TIMESTAMPNS:
-		set_timestamp(sk, on, SOCK_F_TIMESTAMPNS, SOCK_F_TIMESTAMP);
-		return 0;
-	case SO_TIMESTAMPING:
-	case SO_TIMESTAMPING_NEW_:
-		return set_timestamping(sk, val);
 	case SO_RXQ_OVFL:
 		return set_rxq_ovfl(sk, on);
 	case SO_BUSY_POLL:
 		return set_busy_poll(sk, val);
+	case SO_PEEK_OFF:
+		return set_peek_off(sk, val);
 	case SO_ZEROCOPY:
 		return set_zerocopy(sk, val);
 	default:
-		return -ENOPROTOOPT;
+		return sock_set_timestamps(sk, name, val);
 	}
 }
 

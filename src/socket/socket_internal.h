@@ -49,9 +49,12 @@
 #ifndef SO_TIMESTAMPING
 #define SO_TIMESTAMPING 37
 #endif
-enum { SO_TIMESTAMPING_NEW_ = 65 };
+enum { SO_TIMESTAMP_NEW_ = 63, SO_TIMESTAMPNS_NEW_ = 64, SO_TIMESTAMPING_NEW_ = 65 };
 #ifndef MSG_FASTOPEN
 #define MSG_FASTOPEN 0x20000000
+#endif
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF 42
 #endif
 #ifndef SO_BINDTODEVICE
 #define SO_BINDTODEVICE 25
@@ -71,6 +74,11 @@ struct netns_sock {
 	/* sysctls net.core.*, bytes */
 	int32_t sysctl_wmem_max, sysctl_wmem_default, sysctl_rmem_default, sysctl_optmem_max;
 };
+
+/* sock_timestamps.c: setting all of these options; reading the int ones (false: name is none of them); reading SO_TIMESTAMPING.  0 or -errno. */
+int sock_set_timestamps(struct sock *sk, int name, int val);
+bool sock_timestamp_option(const struct sock *sk, int name, int *v);
+int sock_get_timestamping(const struct sock *sk, int name, void *val, socklen_t *len);
 
 /* V1, V2, S1: the user's bytes on their way down, len of them, named by their place in the sock's stream. */
 void sock_trace_slow(const struct sock *sk, enum trace_point point, size_t len);

@@ -14,6 +14,7 @@
 #include "tcp/tcp_input.h"
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_user.h"
+#include "tcp/tcp_txstamp.h"
 
 /* --- making ------------------------------------------------------------------------------------------------------------------ */
 
@@ -202,6 +203,7 @@ const struct proto tcp_prot = {
 	.recv_iov = tcp_recv_iov,
 	.recv_skip = tcp_recv_skip,
 	.mem = tcp_proto_mem,
+	.tx_stats = tcp_tx_stats,
 };
 
 int tcp_init(struct net *net)

@@ -16,7 +16,7 @@
  */
 #include "tcp/tcp_input.h"
 #include "tcp/tcp_mtu_probe.h"
-#include "tcp/tcp_zerocopy.h"
+#include "tcp/tcp_txstamp.h"
 
 /* RFC 9293 3.10.7.4: not from an older segment than the last update; a larger window at the same place counts. */
 bool tcp_may_update_window(const struct tcp_sock *tp, uint32_t ack, uint32_t ack_seq, uint32_t nwin)
@@ -165,13 +165,13 @@ static struct sk_buff *free_acked(struct sock *sk, struct tcp_ack_ctx *ctx, stru
 		}
 		account_acked(sk, ctx, st, skb, seq, tcp_skb_pcount(skb));
 		next = rb_to_skb(rb_next(&skb->rbnode));
-		tcp_ack_tstamp(sk, skb, ctx->prior_snd_una);
+		tcp_ack_tstamp(sk, skb, ctx->skb, ctx->prior_snd_una);
 		tcp_rtx_queue_unlink(skb, sk);
 		tcp_free_skb(sk, skb);
 	}
 	if (!skb)
 		return NULL;
-	tcp_ack_tstamp(sk, skb, ctx->prior_snd_una);
+	tcp_ack_tstamp(sk, skb, ctx->skb, ctx->prior_snd_una);
 	if (TCP_SKB_CB(skb)->sacked & TCPCB_SACKED_ACKED)
 		ctx->flag |= FLAG_SACK_RENEGING;
 	return skb;

@@ -232,6 +232,8 @@ static void forget_connection(struct sock *sk)
 	memset(tp->chrono_ms, 0, sizeof(tp->chrono_ms));
 	if (tp->ext)
 		tcp_ext_forget_counts(tp->ext);
+	if (sk->sk_ext)
+		sk->sk_ext->peek_off = -1;
 	tp->ecn_flags = 0;
 	tp->lsndtime_ns = 0;
 	sk->sk_pacing_rate = UINT64_MAX;

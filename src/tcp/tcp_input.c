@@ -175,7 +175,7 @@ static bool drop_syn(struct sock *sk, struct sk_buff *skb, int syn_inerr)
 		NET_INC_STATS(sk->sk_net, TcpInErrs);
 	NET_INC_STATS(sk->sk_net, TCPSYNChallenge);
 	tcp_send_challenge_ack(sk);
-	skb_drop(skb, SKB_DROP_REASON_TCP_INVALID_SYN);
+	tcp_drop(sk, skb, SKB_DROP_REASON_TCP_INVALID_SYN);
 	return false;
 }
 
@@ -184,7 +184,15 @@ static bool drop_paws(struct sock *sk, struct sk_buff *skb)
 	NET_INC_STATS(sk->sk_net, PAWSEstab);
 	if (!tcp_oow_rate_limited(sk->sk_net, skb, MIB_TCPACKSkippedPAWS, &tcp_sk(sk)->last_oow_ack_time_ms))
 		tcp_send_dupack(sk, skb);
-	skb_drop(skb, SKB_DROP_REASON_TCP_RFC7323_PAWS);
+	tcp_drop(sk, skb, SKB_DROP_REASON_TCP_RFC7323_PAWS);
+	return false;
+}
+
+/* It has had its effect: that is no drop. */
+static bool accept_rst(struct sock *sk, struct sk_buff *skb)
+{
+	tcp_reset(sk, skb);
+	skb_drop(skb, SKB_DROP_REASON_TCP_RESET);
 	return false;
 }
 
@@ -196,20 +204,18 @@ static bool drop_out_of_window(struct sock *sk, struct sk_buff *skb, const struc
 		if (!tcp_oow_rate_limited(sk->sk_net, skb, MIB_TCPACKSkippedSeq, &tcp_sk(sk)->last_oow_ack_time_ms))
 			tcp_send_dupack(sk, skb);
 	} else if (reset_at_fin(sk, TCP_SKB_CB(skb))) {
-		tcp_reset(sk, skb);
-		reason = SKB_DROP_REASON_TCP_RESET;
+		return accept_rst(sk, skb);
 	}
-	skb_drop(skb, reason);
+	tcp_drop(sk, skb, reason);
 	return false;
 }
 
 static bool handle_rst(struct sock *sk, struct sk_buff *skb)
 {
 	if (reset_is_exact(sk, TCP_SKB_CB(skb)) && !(PROVE_BREAKS("SHLD-2") && skb->len > tcp_hdrlen_of(tcp_hdr(skb))))
-		tcp_reset(sk, skb);
-	else
-		tcp_send_challenge_ack(sk);
-	skb_drop(skb, SKB_DROP_REASON_TCP_RESET);
+		return accept_rst(sk, skb);
+	tcp_send_challenge_ack(sk);
+	tcp_drop(sk, skb, SKB_DROP_REASON_TCP_RESET);
 	return false;
 }
 
@@ -297,7 +303,7 @@ void tcp_urg(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th)
 		return;
 	tp->urg_data = TCP_URG_VALID | byte;
 	if (!sock_flag(sk, SOCK_F_DEAD))
-		sk->sk_wake(sk, POLLIN | POLLPRI | POLLRDNORM);
+		sk_data_ready(sk);
 }
 
 /* --- established -------------------------------------------------------------------------------------------------- */
@@ -358,7 +364,7 @@ static void slow_path(struct sock *sk, struct sk_buff *skb, const struct tcphdr 
 	int res = tcp_ack(sk, skb, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT);
 
 	if (res < 0) {
-		skb_drop(skb, (enum skb_drop_reason)-res);
+		tcp_drop(sk, skb, (enum skb_drop_reason)-res);
 		return;
 	}
 	tcp_rcv_rtt_measure_ts(sk, skb);
@@ -378,7 +384,7 @@ void tcp_rcv_established(struct sock *sk, struct sk_buff *skb)
 	tcp_mstamp_refresh(tp);
 	if (unlikely(skb->len < hdrlen)) {
 		NET_INC_STATS(sk->sk_net, TcpInErrs);
-		skb_drop(skb, SKB_DROP_REASON_PKT_TOO_SMALL);
+		tcp_drop(sk, skb, SKB_DROP_REASON_PKT_TOO_SMALL);
 		return;
 	}
 	if (likely(header_predicted(tp, skb, th))) {
@@ -395,7 +401,7 @@ void tcp_rcv_established(struct sock *sk, struct sk_buff *skb)
 		}
 	} else {
 		if (!(th->flags & (TCPHDR_ACK | TCPHDR_RST | TCPHDR_SYN))) {
-			skb_drop(skb, SKB_DROP_REASON_TCP_FLAGS);
+			tcp_drop(sk, skb, SKB_DROP_REASON_TCP_FLAGS);
 			return;
 		}
 		if (!tcp_validate_incoming(sk, skb, th, 1))

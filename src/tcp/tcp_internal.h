@@ -392,6 +392,11 @@ enum { FLAG_DATA = 1, FLAG_WIN_UPDATE = 2, FLAG_DATA_ACKED = 4, FLAG_RETRANS_DAT
 	FLAG_DSACKING_ACK = 0x800, FLAG_SET_XMIT_TIMER = 0x1000, FLAG_SACK_RENEGING = 0x2000, FLAG_UPDATE_TS_RECENT = 0x4000,
 	FLAG_NO_CHALLENGE_ACK = 0x8000, FLAG_ACK_MAYBE_DELAYED = 0x10000, FLAG_DSACK_TLP = 0x20000 };
 void tcp_data_queue(struct sock *sk, struct sk_buff *skb);        /* consumes; ofo queue, SACK blocks */
+static inline void tcp_drop(struct sock *sk, struct sk_buff *skb, enum skb_drop_reason reason)
+{
+	sk_drops_inc(sk);
+	skb_drop(skb, reason);
+}
 void tcp_urg(struct sock *sk, struct sk_buff *skb, const struct tcphdr *th);
 void tcp_data_snd_check(struct sock *sk);                         /* push what an ACK allowed, wake the writer */
 void tcp_ack_snd_check(struct sock *sk);                          /* now, delayed or none */

@@ -11,7 +11,7 @@ enum { /* Linux's numbers */ IOC_INQ = 0x541b, IOC_OUTQ = 0x5411, IOC_OUTQNSD = 
 static bool handshake_state(const struct sock *sk) { return TCPF(sk->sk_state) & (TCPF(TCP_SYN_SENT) | TCPF(TCP_SYN_RECV)); }
 
 /* Below the low-water mark a socket is readable all the same when no more could come: window or memory are at their end. */
-static bool is_readable(const struct sock *sk, int target)
+bool tcp_epollin_ready(const struct sock *sk, int target)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 	int avail = (int)(tp->rcv_nxt - tp->copied_seq);
@@ -39,7 +39,7 @@ static unsigned poll_connected(struct sock *sk)
 
 	if (tp->urg_data && tp->urg_seq == tp->copied_seq && !sock_flag(sk, SOCK_F_URGINLINE))
 		target++;
-	if (is_readable(sk, target))
+	if (tcp_epollin_ready(sk, target))
 		mask |= POLLIN | POLLRDNORM;
 	mask |= poll_for_write(sk);
 	if (tp->urg_data & TCP_URG_VALID)

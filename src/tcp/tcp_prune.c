@@ -166,7 +166,7 @@ static bool prune_ofo(struct sock *sk, const struct sk_buff *in_skb)
 		if (seq_after(TCP_SKB_CB(in_skb)->seq, TCP_SKB_CB(last)->seq))
 			break;
 		tcp_ofo_erase(sk, last);
-		skb_drop(last, SKB_DROP_REASON_TCP_OFO_QUEUE_PRUNE);
+		tcp_drop(sk, last, SKB_DROP_REASON_TCP_OFO_QUEUE_PRUNE);
 		pruned = true;
 	}
 	if (!pruned)

@@ -95,7 +95,7 @@ void tcp_ofo_erase(struct sock *sk, struct sk_buff *skb)
 static void ofo_drop(struct sock *sk, struct sk_buff *skb)
 {
 	NET_INC_STATS(sk->sk_net, TCPOFOMerge);
-	skb_drop(skb, SKB_DROP_REASON_TCP_OFOMERGE);
+	tcp_drop(sk, skb, SKB_DROP_REASON_TCP_OFOMERGE);
 }
 
 /* What the tree holds from rcv_nxt on moves to the receive queue. */
@@ -115,7 +115,7 @@ static void ofo_queue_drain(struct sock *sk)
 			tcp_dsack_extend(sk, cb->seq, seq_before(cb->end_seq, dsack_high) ? cb->end_seq : dsack_high);
 		tcp_ofo_erase(sk, skb);
 		if (!seq_after(cb->end_seq, tp->rcv_nxt)) {
-			skb_drop(skb, SKB_DROP_REASON_TCP_OLD_DATA);
+			tcp_drop(sk, skb, SKB_DROP_REASON_TCP_OLD_DATA);
 			continue;
 		}
 		fin = cb->tcp_flags & TCPHDR_FIN;
@@ -254,13 +254,13 @@ static void data_queue_ofo(struct sock *sk, struct sk_buff *skb)
 	if (unlikely(!try_rmem_schedule(sk, skb, skb->truesize)) || PROVE_BREAKS("SHLD-31")) {
 		NET_INC_STATS(net, TCPOFODrop);
 		data_ready(sk);
-		skb_drop(skb, SKB_DROP_REASON_PROTO_MEM);
+		tcp_drop(sk, skb, SKB_DROP_REASON_PROTO_MEM);
 		return;
 	}
 	if (unlikely(!tp->active && tcp_activate(sk))) {
 		NET_INC_STATS(net, TCPOFODrop);
 		inet_csk_schedule_ack(sk);
-		skb_drop(skb, SKB_DROP_REASON_TCP_OFO_DROP);
+		tcp_drop(sk, skb, SKB_DROP_REASON_TCP_OFO_DROP);
 		return;
 	}
 	tp->pred_flags = 0;
@@ -282,7 +282,7 @@ static void drop_unwanted(struct sock *sk, struct sk_buff *skb, enum skb_drop_re
 {
 	tcp_enter_quickack_mode(sk, TCP_MAX_QUICKACKS);
 	inet_csk_schedule_ack(sk);
-	skb_drop(skb, reason);
+	tcp_drop(sk, skb, reason);
 }
 
 static void drop_zero_window(struct sock *sk, struct sk_buff *skb)
@@ -322,7 +322,7 @@ static void data_in_order(struct sock *sk, struct sk_buff *skb)
 		inet_csk_schedule_ack(sk);
 		NET_INC_STATS(sk->sk_net, TCPRcvQDrop);
 		data_ready(sk);
-		skb_drop(skb, SKB_DROP_REASON_PROTO_MEM);
+		tcp_drop(sk, skb, SKB_DROP_REASON_PROTO_MEM);
 		return;
 	}
 	if (skb->len)

@@ -93,6 +93,13 @@ void tcp_cleanup_rbuf(struct sock *sk, size_t copied)
 	}
 }
 
+static void put_inq(struct sock *sk, struct msghdr_k *msg)
+{
+	int inq = tcp_inq_hint(sk);
+
+	put_cmsg(msg, IPPROTO_TCP, XMIT_TCP_INQ, &inq, sizeof(inq));
+}
+
 /* --- urgent data (MSG_OOB) ------------------------------------------------------------------------------------------------------------ */
 
 static ssize_t recv_urg(struct sock *sk, struct msghdr_k *msg, int flags)
@@ -109,6 +116,8 @@ static ssize_t recv_urg(struct sock *sk, struct msghdr_k *msg, int flags)
 	byte = (uint8_t)tp->urg_data;
 	if (!(flags & MSG_PEEK))
 		tp->urg_data = TCP_URG_READ;
+	if (tp->recvmsg_inq)
+		put_inq(sk, msg);
 	msg->flags |= MSG_OOB;
 	if (!msg->iter.count) {
 		msg->flags |= MSG_TRUNC;
@@ -231,17 +240,33 @@ static enum step nothing_there(struct recv_call *c, int *err)
 	return GO_ON;
 }
 
-static bool more_came(struct sock *sk, void *arg)
+struct seen { uint32_t rcv_nxt; uint16_t urg_data; }; /* when the reader went to sleep */
+
+/* Who waits is woken when SO_RCVLOWAT is reached, however little it asked for, or by an urgent byte. */
+static bool reader_woken(struct sock *sk, void *arg)
 {
-	return tcp_sk(sk)->rcv_nxt != *(uint32_t *)arg || sk->sk_err || sk->sk_state == TCP_CLOSE || (sk->sk_shutdown & RCV_SHUTDOWN);
+	const struct tcp_sock *tp = tcp_sk(sk);
+	const struct seen *seen = arg;
+
+	if (sk->sk_err || sk->sk_state == TCP_CLOSE || (sk->sk_shutdown & RCV_SHUTDOWN))
+		return true;
+	return tp->rcv_nxt != seen->rcv_nxt && (tp->urg_data != seen->urg_data || tcp_epollin_ready(sk, sk->sk_rcvlowat));
 }
 
+/* 0: look again, if only for what came without waking; -EAGAIN, -EINTR. */
 static int wait_for_more(struct recv_call *c)
 {
-	uint32_t seen = tcp_sk(c->sk)->rcv_nxt;
+	const struct tcp_sock *tp = tcp_sk(c->sk);
+	struct seen seen = {tp->rcv_nxt, tp->urg_data};
+	int err;
 
 	tcp_cleanup_rbuf(c->sk, c->copied);
-	return sk_wait(c->sk, &c->timeo_ns, more_came, &seen);
+	err = sk_wait(c->sk, &c->timeo_ns, reader_woken, &seen);
+	if (err && tp->rcv_nxt != seen.rcv_nxt) {
+		c->timeo_ns = 0;
+		return 0;
+	}
+	return err;
 }
 
 /* Reads until the target is met or there is a reason to stop; 0, or -errno where nothing was read. */
@@ -264,8 +289,8 @@ static int recv_loop(struct recv_call *c)
 		if (c->copied >= (size_t)c->target || nothing_there(c, &err) == STOP)
 			return err;
 		err = wait_for_more(c);
-		if (err)
-			return c->copied ? 0 : err;
+		if (err) /* who wants nothing has waited for nothing: that is no failure */
+			return c->copied || (!c->len && !c->timeo_ns) ? 0 : err;
 	} while (c->len);
 	return 0;
 }
@@ -275,13 +300,6 @@ static bool wants_stamp(const struct sock *sk)
 	const uint32_t stamps = 1u << SOCK_F_TIMESTAMP | 1u << SOCK_F_TIMESTAMPNS;
 
 	return (sk->sk_flags & stamps) || (sk->sk_ext && sk->sk_ext->tsflags);
-}
-
-static void put_inq(struct recv_call *c)
-{
-	int inq = tcp_inq_hint(c->sk);
-
-	put_cmsg(c->msg, IPPROTO_TCP, XMIT_TCP_INQ, &inq, sizeof(inq));
 }
 
 /* Bytes read; 0: end of the stream; -ENOTCONN, -EAGAIN, -EINTR, -EFAULT, -EINVAL (MSG_OOB), the connection's error. */
@@ -303,15 +321,19 @@ ssize_t tcp_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
 	}
 	c.timeo_ns = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	c.target = sock_rcvlowat(sk, flags & MSG_WAITALL, c.len);
-	c.peek_seq = tp->copied_seq;
-	c.seq = flags & MSG_PEEK ? &c.peek_seq : &tp->copied_seq;
+	c.seq = &tp->copied_seq;
+	if (unlikely(flags & MSG_PEEK)) {
+		c.peek_seq = tp->copied_seq + (uint32_t)MAX(sk_peek_offset(sk, flags), 0);
+		c.seq = &c.peek_seq;
+	}
 	err = recv_loop(&c);
 	if (err)
 		return err;
+	sk_peek_offset_moved(sk, flags, c.copied);
 	tcp_cleanup_rbuf(sk, c.copied);
 	if (unlikely(wants_stamp(sk)) && c.tstamp_ns)
-		ip_recv_stamp(msg, sk, c.tstamp_ns);
+		ip_recv_stamp(msg, sk, c.tstamp_ns, false);
 	if (tp->recvmsg_inq)
-		put_inq(&c);
+		put_inq(sk, msg);
 	return (ssize_t)c.copied;
 }

@@ -13,9 +13,10 @@
  *
  * No room: what is queued is pushed, then the call waits as SO_SNDTIMEO and MSG_DONTWAIT say (tcp_stream.c).
  */
+#include "ip/zerocopy.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_output.h"
-#include "tcp/tcp_zerocopy.h"
+#include "tcp/tcp_txstamp.h"
 
 enum {
 	LINEAR_MESSAGE_MAX = 128, /* bytes of payload that fit the head of an skb without making it larger */
@@ -209,6 +210,8 @@ static enum add_result skb_add_user_memory(struct send_call *c, struct sk_buff *
 	}
 	from = (uint8_t *)it->iov->iov_base + it->iov_offset;
 	piece = it->iov->iov_len - it->iov_offset;
+	if (unlikely(!it->iov->iov_base))
+		return ADDED_SHORT;
 	bool merge = skb_can_coalesce(skb, from, c->zc);
 	if (!merge && si->nr_frags >= MAX_SKB_FRAGS)
 		return SKB_FULL;
@@ -373,7 +376,7 @@ static int begin_extras(struct send_call *c)
 		c->tsflags = sk->sk_ext->tsflags;
 	if (err || likely(!(c->flags & MSG_ZEROCOPY)) || !sock_flag(sk, SOCK_F_ZEROCOPY) || !c->msg->iter.count)
 		return err;
-	c->zc = tcp_zerocopy_start(sk);
+	c->zc = msg_zerocopy_start(sk);
 	return c->zc ? 0 : -ENOBUFS;
 }
 
@@ -384,7 +387,7 @@ static void end_extras(struct send_call *c)
 		return;
 	if (c->msg->iter.type != ITER_IOVEC || !c->sk->sk_gso_type)
 		c->zc->copied = true;
-	tcp_zerocopy_end(c->zc, c->copied);
+	msg_zerocopy_end(c->zc, c->copied);
 }
 
 /*

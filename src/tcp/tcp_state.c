@@ -276,11 +276,11 @@ static enum skb_drop_reason synchronised_process(struct sock *sk, struct sk_buff
 
 	tp->rx_opt.saw_tstamp = 0;
 	if (!(th->flags & (TCPHDR_ACK | TCPHDR_RST | TCPHDR_SYN))) {
-		skb_drop(skb, SKB_DROP_REASON_TCP_FLAGS);
+		tcp_drop(sk, skb, SKB_DROP_REASON_TCP_FLAGS);
 		return SKB_CONSUMED;
 	}
 	if (tp->tfo_rsk && !tcp_check_req(sk, skb, tp->ext->fastopen_rsk, true, &reason)) {
-		skb_drop(skb, reason);
+		tcp_drop(sk, skb, reason);
 		return SKB_CONSUMED;
 	}
 	if (!tcp_validate_incoming(sk, skb, th, 0))
@@ -293,7 +293,7 @@ static enum skb_drop_reason synchronised_process(struct sock *sk, struct sk_buff
 		/* While closing an old ACK may still bring something. */
 		if (acked < 0) {
 			tcp_send_challenge_ack(sk);
-			skb_drop(skb, (enum skb_drop_reason)-acked);
+			tcp_drop(sk, skb, (enum skb_drop_reason)-acked);
 			return SKB_CONSUMED;
 		}
 	}

@@ -150,7 +150,7 @@ static enum skb_drop_reason refuse(struct sock *sk, struct sk_buff *skb, uint16_
 	opt->tstamp_ok = opt->sack_ok = opt->wscale_ok = opt->snd_wscale = 0;
 	opt->mss_clamp = saved_clamp;
 	if (skb)
-		skb_drop(skb, reason);
+		tcp_drop(sk, skb, reason);
 	return skb ? SKB_CONSUMED : reason;
 }
 

@@ -8,7 +8,7 @@
  * lies in the linear area.
  */
 #include "tcp/tcp_output.h"
-#include "tcp/tcp_zerocopy.h"
+#include "tcp/tcp_txstamp.h"
 
 enum { TSO_DEFER_MAX_MSS = 3 };
 

@@ -7,27 +7,20 @@
  * to its own byte: stamps of the earlier are then not told, as on Linux.  Merging in the retransmit queue is tcp_skb_collapse_tstamp()'s.
  */
 #include "ip/error_queue.h"
-#include "tcp/tcp_zerocopy.h"
+#include "tcp/tcp_txstamp.h"
 
 /* Of the socket's own messages; those that mean nothing to a stream are accepted, as on Linux, if they are well formed. */
 static int parse_socket_message(int type, const uint8_t *data, size_t len, uint32_t *tsflags)
 {
 	enum { PRIORITY = 12, MARK = 36, CREDENTIALS = 2, TIMESTAMPING_NEW = 65 };
-	uint32_t v;
 
 	switch (type) {
 	case SO_TIMESTAMPING:
 	case TIMESTAMPING_NEW:
-		if (len != sizeof(v))
-			return -EINVAL;
-		memcpy(&v, data, sizeof(v));
-		if (v & ~(uint32_t)SOF_TIMESTAMPING_TX_RECORD_MASK_)
-			return -EINVAL;
-		*tsflags = (*tsflags & ~(uint32_t)SOF_TIMESTAMPING_TX_RECORD_MASK_) | v;
-		return 0;
+		return ip_cmsg_timestamping(data, len, tsflags);
 	case MARK:
 	case PRIORITY:
-		return len == sizeof(v) ? 0 : -EINVAL;
+		return len == sizeof(uint32_t) ? 0 : -EINVAL;
 	case SCM_RIGHTS:
 	case CREDENTIALS:
 		return 0;
@@ -93,7 +86,7 @@ void tcp_fragment_tstamp(struct sk_buff *skb, struct sk_buff *buff)
 	TCP_SKB_CB(skb)->txstamp_ack = 0;
 }
 
-void tcp_ack_tstamp(struct sock *sk, struct sk_buff *skb, uint32_t prior_snd_una)
+void tcp_ack_tstamp(struct sock *sk, struct sk_buff *skb, const struct sk_buff *ack, uint32_t prior_snd_una)
 {
 	uint32_t key;
 
@@ -101,5 +94,5 @@ void tcp_ack_tstamp(struct sock *sk, struct sk_buff *skb, uint32_t prior_snd_una
 		return;
 	key = skb_shinfo(skb)->tskey;
 	if (!seq_before(key, prior_snd_una) && seq_before(key, tcp_sk(sk)->snd_una))
-		skb_tstamp_tx(skb, sk, SCM_TSTAMP_ACK_);
+		__skb_tstamp_tx(skb, ack, sk, SCM_TSTAMP_ACK_);
 }

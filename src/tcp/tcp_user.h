@@ -14,6 +14,7 @@ void tcp_urg_passed(struct sock *sk);                                 /* copied_
 /* The first skb of the receive queue with something at seq (data, or its FIN), and where in it; NULL. */
 struct sk_buff *tcp_recv_skb(struct sock *sk, uint32_t seq, uint32_t *offset);
 void tcp_get_info(struct sock *sk, struct xmit_tcp_info *info);       /* tcp_info.c */
+bool tcp_epollin_ready(const struct sock *sk, int target);            /* tcp_poll.c: is there as much to read, or as much as can be? */
 static inline int sock_rcvlowat(const struct sock *sk, bool waitall, size_t len)
 {
 	size_t v = waitall ? len : (size_t)MAX(sk->sk_rcvlowat, 0);

@@ -6,6 +6,7 @@
  * change, which route; then ip_make_skb() copies the user's bytes once behind room for all headers, udp_send_skb() completes the
  * UDP header and ip_send_skb() takes it down.  A call with MSG_MORE, or on a corked socket, goes by udp_cork.c instead.
  */
+#include "ip/zerocopy.h"
 #include "udp/udp_internal.h"
 
 /* --- control messages ------------------------------------------------------------------------------------------------------ */
@@ -91,6 +92,7 @@ static int udp_cmsg_send(struct sock *sk, struct msghdr_k *msg, struct ipcm_cook
 struct udp_out {
 	struct ipcm_cookie ipc;
 	struct flowi fl;
+	struct ip_options_data options; /* the message's own, if it has some */
 	be16 sport, dport;
 	bool connected;  /* to the sock's peer, nothing changed: its cached route will do */
 };
@@ -120,6 +122,7 @@ static int udp_destination(struct sock *sk, struct msghdr_k *msg, struct udp_out
 		o->connected = true;
 	}
 	if (unlikely(msg->controllen)) {
+		o->ipc.room = &o->options;
 		int err = udp_cmsg_send(sk, msg, &o->ipc, &o->sport);
 		if (err)
 			return err;
@@ -186,7 +189,7 @@ int udp_send_skb(struct sk_buff *skb, const struct flowi *fl, struct sock *sk)
 	return err;
 }
 
-ssize_t udp_sendmsg(struct sock *sk, struct msghdr_k *msg)
+static ssize_t send_datagram(struct sock *sk, struct msghdr_k *msg)
 {
 	size_t len = msg->iter.count;
 	bool more = udp_sk(sk)->corkflag || (msg->flags & MSG_MORE);
@@ -219,4 +222,25 @@ ssize_t udp_sendmsg(struct sock *sk, struct msghdr_k *msg)
 		NET_INC_STATS(sk->sk_net, UdpSndbufErrors);
 	dst_release(&rt->dst);
 	return err ? err : (ssize_t)len;
+}
+
+/* MSG_ZEROCOPY: the bytes are copied all the same, and it is told so at once. */
+static ssize_t send_and_tell(struct sock *sk, struct msghdr_k *msg)
+{
+	struct frag_owner *call = msg_zerocopy_start(sk);
+	ssize_t n;
+
+	if (!call)
+		return -ENOBUFS;
+	n = send_datagram(sk, msg);
+	call->copied = true;
+	msg_zerocopy_end(call, n >= 0);
+	return n;
+}
+
+ssize_t udp_sendmsg(struct sock *sk, struct msghdr_k *msg)
+{
+	if (unlikely((msg->flags & MSG_ZEROCOPY) && sock_flag(sk, SOCK_F_ZEROCOPY)))
+		return send_and_tell(sk, msg);
+	return send_datagram(sk, msg);
 }

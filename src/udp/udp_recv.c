@@ -166,14 +166,15 @@ static void udp_cmsg_recv(struct msghdr_k *msg, struct sock *sk, struct sk_buff 
 ssize_t udp_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
 {
 	struct net *net = sk->sk_net;
+	unsigned offset;
 	int err;
 
 	if (unlikely(flags & MSG_ERRQUEUE))
 		return ip_recv_error(sk, msg);
-	struct sk_buff *skb = skb_recv_datagram(sk, flags, &err);
+	struct sk_buff *skb = skb_recv_datagram(sk, flags, &offset, &err);
 	if (!skb)
 		return err;
-	ssize_t n = skb_copy_datagram_msg(skb, 0, msg);
+	ssize_t n = skb_copy_datagram_msg(skb, offset, msg);
 	if (unlikely(n < 0)) {
 		if (!(flags & MSG_PEEK))
 			NET_INC_STATS(net, UdpInErrors);
@@ -185,6 +186,7 @@ ssize_t udp_recvmsg(struct sock *sk, struct msghdr_k *msg, int flags)
 	udp_cmsg_recv(msg, sk, skb);
 	if (flags & MSG_TRUNC)
 		n = (ssize_t)skb->len;
+	sk_peek_offset_moved(sk, flags, (size_t)n);
 consume:
 	skb_consume(skb);
 	return n;

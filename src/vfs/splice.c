@@ -9,6 +9,7 @@
  */
 #include "socket/socket_internal.h"
 #include "vfs/vfs_internal.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -48,13 +49,19 @@ static int show_pieces(struct socket *sock, struct iovec *iov, size_t n)
 	return k < 0 ? k : used;
 }
 
-/* One chunk.  Bytes moved; 0: the end, the urgent mark or a pipe that is full; -errno. */
-static ssize_t move_chunk(struct socket *sock, int host_fd, size_t n, bool wait_for_host)
+/* Nothing passes the mark: whoever would wait is told that it is there by 0, as of an end. */
+static ssize_t stopped_by_mark(const struct socket *sock, bool nonblock)
+{
+	return nonblock && !(sock->sk->sk_shutdown & RCV_SHUTDOWN) ? -EAGAIN : 0;
+}
+
+/* One chunk.  Bytes moved; 0: the end, or the urgent mark; -errno. */
+static ssize_t move_chunk(struct socket *sock, int host_fd, size_t n, bool nonblock, bool wait_for_host)
 {
 	struct iovec iov[PIECES];
 
 	if (at_urgent_mark(sock))
-		return 0;
+		return stopped_by_mark(sock, nonblock);
 	int k = show_pieces(sock, iov, MIN(n, (size_t)CHUNK));
 	if (k <= 0)
 		return k;
@@ -67,17 +74,24 @@ static ssize_t move_chunk(struct socket *sock, int host_fd, size_t n, bool wait_
 	return err ? err : w;
 }
 
-static ssize_t move_ready(struct socket *sock, int host_fd, size_t n, bool pipe_nonblock)
+static ssize_t move_ready(struct socket *sock, int host_fd, size_t n, bool nonblock, bool pipe_nonblock)
 {
 	size_t done = 0;
 
 	while (done < n) {
-		ssize_t r = move_chunk(sock, host_fd, n - done, !done && !pipe_nonblock);
+		ssize_t r = move_chunk(sock, host_fd, n - done, nonblock, !done && !pipe_nonblock);
 		if (r <= 0)
 			return done ? (ssize_t)done : r;
 		done += (size_t)r;
 	}
 	return (ssize_t)done;
+}
+
+static bool can_be_written(int host_fd)
+{
+	int flags = fcntl(host_fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
 static bool sock_is_readable(void *arg)
@@ -97,7 +111,9 @@ static ssize_t splice_to(struct socket *sock, int host_fd, size_t n, bool nonblo
 	if (!sock->sk->sk_prot->recv_iov)
 		return -EINVAL;
 	for (;;) {
-		ssize_t r = move_ready(sock, host_fd, n, pipe_nonblock);
+		ssize_t r = move_ready(sock, host_fd, n, nonblock, pipe_nonblock);
+		if (r == -EAGAIN && !can_be_written(host_fd))
+			return -EBADF;
 		if (r != -EAGAIN || nonblock || sock_is_readable(sock))
 			return r; /* an EAGAIN of the pipe is final */
 		int err = vfs_wait(net, deadline, sock_is_readable, sock);
@@ -144,6 +160,20 @@ static ssize_t read_source(void *arg, void *dst, size_t n)
 	return r;
 }
 
+/* The pipe comes first, whatever the socket would say.  1: it has something; 0: its end; -EAGAIN, -EBADF, -EINTR. */
+static ssize_t wait_for_source(int host_fd, bool nonblock)
+{
+	struct pollfd p = {.fd = host_fd, .events = POLLIN};
+
+	if (host_fd < 0) /* poll() would wait for ever */
+		return -EBADF;
+	if (poll(&p, 1, nonblock ? 0 : -1) < 0)
+		return -errno;
+	if (p.revents & POLLNVAL)
+		return -EBADF;
+	return p.revents & POLLIN ? 1 : p.revents & POLLHUP ? 0 : nonblock ? -EAGAIN : 1;
+}
+
 static ssize_t splice_from(struct socket *sock, int host_fd, size_t n, unsigned flags, bool nonblock)
 {
 	struct source s = {.fd = host_fd, .nonblock = flags & F_NONBLOCK, .end = 1};
@@ -151,8 +181,11 @@ static ssize_t splice_from(struct socket *sock, int host_fd, size_t n, unsigned 
 
 	if (sock->type != SOCK_STREAM)
 		return -EINVAL;
+	ssize_t r = wait_for_source(host_fd, s.nonblock);
+	if (r <= 0)
+		return r;
 	iov_iter_fill_init(&msg.iter, read_source, &s, n);
-	ssize_t r = sock_sendmsg(sock, &msg);
+	r = sock_sendmsg(sock, &msg);
 	return r <= 0 && s.end <= 0 ? s.end : r;
 }
 

@@ -338,6 +338,75 @@ static void one_call_may_be_stamped_by_itself(void **state)
 	FAILS(xmit_sendmsg(p.a, p.c, &msg, 0), EINVAL);
 }
 
+/* The value of a netlink attribute among n bytes, of any width. */
+static uint64_t attribute(const uint8_t *at, size_t n, uint16_t type)
+{
+	while (n >= 4) {
+		uint16_t head[2];
+		memcpy(head, at, sizeof(head));
+		size_t step = (head[0] + 3u) & ~3u;
+		uint64_t v64;
+		uint32_t v32;
+		assert_in_range(step, 8, n);
+		if (head[1] == type) {
+			if (head[0] == 12)
+				return memcpy(&v64, at + 4, sizeof(v64)), v64;
+			return head[0] == 5 ? at[4] : (memcpy(&v32, at + 4, sizeof(v32)), v32);
+		}
+		at += step;
+		n -= step;
+	}
+	fail();
+	return 0;
+}
+
+enum { NLA_DATA_SEGS_OUT = 4, NLA_SND_CWND = 8, NLA_SNDQ_SIZE = 13, NLA_DELIVERED = 16, NLA_BYTES_SENT = 18, NLA_SRTT = 22, NLA_TTL = 26 };
+
+static void statistics_come_with_each_stamp(void **state)
+{
+	(void)state;
+	path_plain(5 * SIM_MS);
+	set_opt(p.a, p.c, SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_TX_SOFTWARE_ | SOF_TIMESTAMPING_TX_ACK_ | SOF_TIMESTAMPING_SOFTWARE_ |
+		SOF_TIMESTAMPING_OPT_TSONLY_ | SOF_TIMESTAMPING_OPT_STATS_);
+	assert_int_equal(xmit_send(p.a, p.c, big, 3 * PATH_MSS, 0), 3 * PATH_MSS);
+	sim_run(&p.s, 300 * SIM_MS);
+	struct report r = next_report(p.a, p.c, 1000);
+	assert_int_equal(r.ee.ee_info, SCM_TSTAMP_SND_);
+	assert_int_equal(r.n, 248); /* the TTL is an ACK's */
+	assert_int_equal(attribute(got, 248, NLA_SNDQ_SIZE), 3 * PATH_MSS);
+	r = next_report(p.a, p.c, 1000);
+	assert_int_equal(r.ee.ee_info, SCM_TSTAMP_ACK_);
+	assert_int_equal(r.n, 256);
+	assert_int_equal(attribute(got, 256, NLA_DATA_SEGS_OUT), 3);
+	assert_int_equal(attribute(got, 256, NLA_DELIVERED), 4); /* with the SYN */
+	assert_int_equal(attribute(got, 256, NLA_BYTES_SENT), 3 * PATH_MSS);
+	assert_int_equal(attribute(got, 256, NLA_SNDQ_SIZE), 0);
+	assert_int_equal(attribute(got, 256, NLA_TTL), 64);
+	assert_in_range(attribute(got, 256, NLA_SRTT), 10000, 20000);
+}
+
+static void datagrams_are_stamped_and_numbered(void **state)
+{
+	struct sockaddr_in to = sim_addr(1, 9);
+
+	(void)state;
+	path_plain(5 * SIM_MS);
+	int u = xmit_socket(p.a, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	set_opt(p.a, u, SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_TX_SOFTWARE_ | SOF_TIMESTAMPING_SOFTWARE_ | SOF_TIMESTAMPING_OPT_ID_);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(xmit_sendto(p.a, u, "hello", 5, 0, (struct sockaddr *)&to, sizeof(to)), 5);
+		sim_run(&p.s, SIM_MS);
+		struct report r = next_report(p.a, u, 100);
+		assert_int_equal(r.n, 14 + 20 + 8 + 5);
+		assert_memory_equal(got + 42, "hello", 5);
+		assert_int_equal(r.ee.ee_info, SCM_TSTAMP_SND_);
+		assert_int_equal(r.ee.ee_data, i);
+		assert_true(r.has_stamp);
+		assert_no_report(p.a, u);
+	}
+	xmit_close(p.a, u);
+}
+
 static void option_values_are_checked(void **state)
 {
 	(void)state;
@@ -384,7 +453,7 @@ int main(void)
 		T(pieces_become_frags_of_an_skb_as_many_as_it_holds), T(loopback_keeps_a_copy_and_says_so),
 		T(too_many_outstanding_calls_are_refused), T(closing_gives_lent_memory_back),
 		T(a_sent_byte_is_stamped_at_each_station), T(only_the_last_byte_of_a_call_is_stamped_and_without_data_if_wished),
-		T(one_call_may_be_stamped_by_itself), T(option_values_are_checked), T(arrival_is_stamped),
+		T(one_call_may_be_stamped_by_itself), T(statistics_come_with_each_stamp), T(datagrams_are_stamped_and_numbered), T(option_values_are_checked), T(arrival_is_stamped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

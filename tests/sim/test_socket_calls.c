@@ -413,6 +413,34 @@ static void accept_any_holds_until_the_last_connection_is_over(void **state)
 	assert_int_equal(xmit_counter(b, "TcpOutRsts", NULL), resets);
 }
 
+/* SO_PEEK_OFF: each peek goes on where the last one ended; what is read comes nearer. */
+static void peeks_go_on_from_their_offset(void **state)
+{
+	int client, fd = connected(97, &client), off = 1;
+	socklen_t len = sizeof(off);
+	char buf[16];
+
+	(void)state;
+	assert_int_equal(xmit_getsockopt(b, fd, SOL_SOCKET, 42, &off, &len), 0);
+	assert_int_equal(off, -1);
+	off = 1;
+	assert_int_equal(xmit_setsockopt(b, fd, SOL_SOCKET, 42, &off, sizeof(off)), 0);
+	assert_int_equal(xmit_send(a, client, "abcdefg", 7, 0), 7);
+	sim_run(&s, SIM_SEC);
+	assert_int_equal(xmit_recv(b, fd, buf, 2, MSG_PEEK), 2);
+	assert_memory_equal(buf, "bc", 2);
+	assert_int_equal(xmit_recv(b, fd, buf, 9, MSG_PEEK), 4);
+	assert_memory_equal(buf, "defg", 4);
+	FAILS(xmit_recv(b, fd, buf, 9, MSG_PEEK | MSG_DONTWAIT), EAGAIN);
+	assert_int_equal(xmit_recv(b, fd, buf, 3, 0), 3);
+	assert_memory_equal(buf, "abc", 3);
+	assert_int_equal(xmit_getsockopt(b, fd, SOL_SOCKET, 42, &off, &len), 0);
+	assert_int_equal(off, 4);
+	assert_int_equal(xmit_recv(b, fd, buf, 9, MSG_TRUNC), 4);
+	assert_int_equal(xmit_getsockopt(b, fd, SOL_SOCKET, 42, &off, &len), 0);
+	assert_int_equal(off, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,6 +448,7 @@ int main(void)
 		T(stream_shutdown_and_eof), T(close_with_unread_data_resets), T(linger_zero_resets), T(receive_flags), T(udp_basics),
 		T(unknown_options_fail_loudly), T(v4_mapped_sockets), T(epoll_level_edge_and_callbacks), T(accept_any_tells_the_destination),
 		T(splice_moves_what_is_there), T(accept_any_holds_until_the_last_connection_is_over),
+		T(peeks_go_on_from_their_offset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,6 +89,7 @@ int get_int(int fd, int level, int name);
 typedef void (*case_fn)(void);
 struct calls_case { const char *name; case_fn run; };
 /* Each ends with a NULL name. */
-extern const struct calls_case stream_cases[], stream_io_cases[], binding_cases[], datagram_cases[], control_cases[], raw_cases[], option_cases[], setting_cases[];
+extern const struct calls_case stream_cases[], stream_io_cases[], binding_cases[], datagram_cases[], control_cases[], raw_cases[], option_cases[], setting_cases[],
+	urgent_cases[], receiving_cases[], report_cases[], rare_cases[], splice_cases[], zerocopy_cases[];
 
 #endif

@@ -202,7 +202,8 @@ static bool wanted(const char *name, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const struct calls_case *const sets[] = {
-		stream_cases, stream_io_cases, binding_cases, datagram_cases, control_cases, raw_cases, option_cases, setting_cases,
+		stream_cases, stream_io_cases, binding_cases, datagram_cases, control_cases, raw_cases, option_cases, setting_cases, urgent_cases, receiving_cases,
+		report_cases, rare_cases, splice_cases, zerocopy_cases,
 	};
 
 	if (argc == 2 && !strcmp(argv[1], "--list")) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcp_zerocopy.c - MSG_ZEROCOPY: the bytes stay in the user's memory, and the error queue tells when that may be used again.
+ * zerocopy.c - MSG_ZEROCOPY: the bytes stay in the user's memory, and the error queue tells when that may be used again.
  *
  * A send call on a socket with SO_ZEROCOPY makes one ubuf_info: the owner of all frags of this call (core/mem.h, struct frag_owner).  Retransmit
  * queue, clones below, and segments cut from them each hold references of it; when the last is gone, all of the call's bytes are acknowledged and
@@ -15,7 +15,7 @@
  * the call fails with ENOBUFS, as Linux's does at optmem_max.
  */
 #include "ip/error_queue.h"
-#include "tcp/tcp_zerocopy.h"
+#include "ip/zerocopy.h"
 
 enum { ZC_CHARGE_MAX = 131072 }; /* Linux's net.core.optmem_max */
 
@@ -71,7 +71,7 @@ static void release(struct frag_owner *owner)
 	sock_put(sk);
 }
 
-struct frag_owner *tcp_zerocopy_start(struct sock *sk)
+struct frag_owner *msg_zerocopy_start(struct sock *sk)
 {
 	struct net *net = sock_net(sk);
 	struct sock_ext *ext;
@@ -98,7 +98,7 @@ struct frag_owner *tcp_zerocopy_start(struct sock *sk)
 	return &u->owner;
 }
 
-void tcp_zerocopy_end(struct frag_owner *owner, bool sent)
+void msg_zerocopy_end(struct frag_owner *owner, bool sent)
 {
 	struct ubuf_info *u = container_of(owner, struct ubuf_info, owner);
 
@@ -109,12 +109,12 @@ void tcp_zerocopy_end(struct frag_owner *owner, bool sent)
 	frag_owner_put(owner);
 }
 
-void tcp_zerocopy_all_copied(struct sock *sk)
+void msg_zerocopy_all_copied(struct sock *sk)
 {
-	struct frag_owner *owner = tcp_zerocopy_start(sk);
+	struct frag_owner *owner = msg_zerocopy_start(sk);
 
 	if (!owner)
 		return;
 	owner->copied = true;
-	tcp_zerocopy_end(owner, true);
+	msg_zerocopy_end(owner, true);
 }
