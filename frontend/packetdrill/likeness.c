@@ -113,6 +113,7 @@ static void read_metrics(const struct nlattr *nest, struct xmit_route *route)
 		case RTAX_INITRWND: route->initrwnd = v; break;
 		case RTAX_HOPLIMIT: route->hoplimit = v; break;
 		case RTAX_RTO_MIN: route->rto_min_ms = v; break;
+		case RTAX_QUICKACK: route->quickack = v; break;
 		}
 	}
 }

@@ -32,6 +32,7 @@ struct xmit_route {
 	uint8_t tos;
 	uint32_t mtu, advmss, window, initcwnd, initrwnd, hoplimit, rto_min_ms; /**< metrics, 0: none */
 	bool onlink;
+	uint32_t quickack;           /**< metric, not 0: TCP never delays an ACK to there */
 };
 XMIT_API int xmit_route_add(xmit_net *net, const struct xmit_route *r); /**< EEXIST, ENETUNREACH (gateway), EINVAL, ENODEV, ENOMEM */
 XMIT_API int xmit_route_del(xmit_net *net, const struct xmit_route *r); /**< ESRCH */

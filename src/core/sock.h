@@ -119,6 +119,7 @@ struct sock_ext {
 	int32_t tcp_linger2_s;              /* negative: no FIN_WAIT2 at all */
 	uint32_t tcp_notsent_lowat;         /* bytes */
 	uint32_t tcp_user_timeout_ms;
+	uint32_t tcp_delack_max_us;
 	char bound_dev[16];
 	uint32_t busy_poll_us;              /* SO_BUSY_POLL; kept, without effect: the instance polls when its user says so */
 };

@@ -141,6 +141,7 @@ static int read_route(const struct xmit_route *in, struct fib_config *cfg)
 	cfg->metrics[RTAX_INITRWND] = r.initrwnd;
 	cfg->metrics[RTAX_HOPLIMIT] = r.hoplimit;
 	cfg->metrics[RTAX_RTO_MIN] = r.rto_min_ms;
+	cfg->metrics[RTAX_QUICKACK] = r.quickack;
 	if (r.rto_min_ms) /* TCP heeds it only when it is locked, as iproute2 does */
 		cfg->metrics[RTAX_LOCK] |= 1u << RTAX_RTO_MIN;
 	cfg->scope = default_scope(cfg);
@@ -237,6 +238,7 @@ static int parse_attribute(struct net *net, const char *key, struct words *w, st
 		{"metric", &r->priority, UINT32_MAX}, {"preference", &r->priority, UINT32_MAX}, {"mtu", &r->mtu, 65535},
 		{"advmss", &r->advmss, 65535}, {"window", &r->window, UINT32_MAX}, {"initcwnd", &r->initcwnd, 65535},
 		{"initrwnd", &r->initrwnd, 65535}, {"hoplimit", &r->hoplimit, 255}, {"rto_min", &r->rto_min_ms, 120000},
+		{"quickack", &r->quickack, 1},
 	};
 	uint32_t v;
 	be32 addr;

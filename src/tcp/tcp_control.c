@@ -54,6 +54,14 @@ void tcp_send_ack(struct sock *sk)
 	tcp_transmit_skb(sk, skb, 0, MEM_RESERVE);
 }
 
+/* An ACK is never held for as long as the peer, whose least RTO may be like ours, would wait for it: a tick less (seen on Linux). */
+uint32_t tcp_delack_max_us(const struct sock *sk)
+{
+	uint32_t own = sk->sk_ext && sk->sk_ext->tcp_delack_max_us ? sk->sk_ext->tcp_delack_max_us : (uint32_t)TCP_DELACK_MAX_US;
+
+	return MIN(own, MAX(tcp_rto_min_us(sk), 2u * TCP_TICK_US) - TCP_TICK_US);
+}
+
 /* The estimate for this ACK: never so long that the peer's RTO could suffer, at least the least. */
 static uint32_t bounded_ato(const struct sock *sk)
 {
@@ -70,7 +78,7 @@ static uint32_t bounded_ato(const struct sock *sk)
 		}
 		ato = MIN(ato, most);
 	}
-	return PROVE_BREAKS("MUST-40") ? 900000 : PROVE_BREAKS("SHLD-18") ? 0 : MIN(ato, (uint32_t)TCP_DELACK_MAX_US);
+	return PROVE_BREAKS("MUST-40") ? 900000 : PROVE_BREAKS("SHLD-18") ? 0 : MIN(ato, tcp_delack_max_us(sk));
 }
 
 void tcp_send_delayed_ack(struct sock *sk)

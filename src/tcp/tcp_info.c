@@ -56,7 +56,7 @@ static void state_of(const struct sock *sk, struct xmit_tcp_info *info)
 		info->tcpi_rcv_wscale = tp->rx_opt.rcv_wscale;
 	}
 	info->tcpi_rto = icsk->icsk_rto_us;
-	info->tcpi_ato = icsk->icsk_ack.ato_us;
+	info->tcpi_ato = MIN(icsk->icsk_ack.ato_us, tcp_delack_max_us(sk));
 	info->tcpi_snd_mss = tp->mss_cache;
 	info->tcpi_rcv_mss = icsk->icsk_ack.rcv_mss;
 	info->tcpi_pmtu = icsk->icsk_pmtu_cookie;

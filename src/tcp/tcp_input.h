@@ -39,7 +39,6 @@ void tcp_sack_clear_all(struct sock *sk);                      /* the receiver r
 bool tcp_may_update_window(const struct tcp_sock *tp, uint32_t ack, uint32_t ack_seq, uint32_t nwin);
 
 /* tcp_rtt.c */
-uint32_t tcp_rto_min_us(const struct sock *sk);
 bool tcp_ack_update_rtt(struct sock *sk, int flag, int64_t seq_rtt_us, int64_t sack_rtt_us, int64_t *ca_rtt_us);
 
 /* tcp_rack.c */

@@ -25,6 +25,7 @@ enum {
 	MAX_TCP_KEEPIDLE = 32767, MAX_TCP_KEEPINTVL = 32767, MAX_TCP_KEEPCNT = 127, MAX_TCP_SYNCNT = 127,
 	TCP_RTO_MAX_US = 120 * 1000000, TCP_RTO_MIN_US = 200 * 1000, TCP_TIMEOUT_INIT_US = 1000 * 1000, /* RFC 6298 2.1; Linux's minimum */
 	TCP_TIMEOUT_FALLBACK_US = 3000 * 1000, TCP_TIMEOUT_MIN_US = 2000,
+	TCP_TICK_US = 4000,                /* of a kernel with 250 ticks a second: its shortest timer, one less than which is as good as none */
 	TCP_DELACK_MAX_US = 200 * 1000, TCP_DELACK_MIN_US = 40 * 1000, TCP_ATO_MIN_US = 40 * 1000,
 	TCP_RESOURCE_PROBE_US = 500 * 1000,
 	TCP_TIMEWAIT_S = 60, TCP_FIN_TIMEOUT_S = 60,
@@ -341,6 +342,8 @@ int tcp_retransmit_probe(struct sock *sk, struct sk_buff *skb);   /* one segment
 void tcp_xmit_retransmit_queue(struct sock *sk);                  /* what recovery marked lost, as cwnd allows */
 void tcp_send_ack(struct sock *sk);
 void tcp_send_delayed_ack(struct sock *sk);
+uint32_t tcp_delack_max_us(const struct sock *sk); /* longest delay of an ACK: TCP_DELACK_MAX_US, below the least RTO */
+uint32_t tcp_rto_min_us(const struct sock *sk);    /* of the route, the socket or the sysctl */
 void tcp_compressed_ack_sent(struct sock *sk, bool instead);      /* tcp_delack.c: an ACK goes out, tp->compressed stands */
 void tcp_send_fin(struct sock *sk);
 void tcp_send_active_reset(struct sock *sk, enum mem_prio prio);

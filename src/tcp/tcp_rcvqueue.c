@@ -65,6 +65,18 @@ static bool try_rmem_schedule(struct sock *sk, struct sk_buff *skb, uint32_t siz
 	return tcp_prune_queue(sk, skb) >= 0 && sk_rmem_schedule(sk, size);
 }
 
+/*
+ * The same for a segment in order.  Linux's header prediction does not look at the buffer where the page that was reserved last has room (seen: a full
+ * buffer takes a small segment more, every other time), and so do we.
+ */
+static bool room_in_order(struct sock *sk, struct sk_buff *skb)
+{
+	if (unlikely((int64_t)sk->sk_rmem_alloc > sk->sk_rcvbuf && tcp_sk(sk)->pred_flags &&
+		     skb->truesize <= ((uint32_t)sk->sk_forward_alloc & (PAGE_SIZE - 1))))
+		return true;
+	return try_rmem_schedule(sk, skb, skb->truesize);
+}
+
 /* Appends to the receive queue.  True: its bytes went to the tail's skb, the caller frees this one. */
 static bool queue_in_order(struct sock *sk, struct sk_buff *skb)
 {
@@ -316,7 +328,7 @@ static void data_in_order(struct sock *sk, struct sk_buff *skb)
 	/* With an empty queue the reader is up to date: one segment is always taken, else a small limit could stop the connection. */
 	if (skb_queue_empty(&sk->sk_receive_queue) && !sk_rmem_schedule(sk, skb->truesize)) {
 		sk_forced_mem_schedule(sk, skb->truesize);
-	} else if (unlikely(!try_rmem_schedule(sk, skb, skb->truesize))) {
+	} else if (unlikely(!room_in_order(sk, skb))) {
 		/* The sender hears at once that nothing goes any more, whatever window was promised. */
 		inet_csk(sk)->icsk_ack.pending |= ICSK_ACK_NOMEM | ICSK_ACK_NOW;
 		inet_csk_schedule_ack(sk);

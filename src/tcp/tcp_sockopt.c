@@ -185,10 +185,24 @@ static int set_rto_max(struct sock *sk, int ms)
 /* Linux rounds up to ticks and wants two of them. */
 static int set_rto_min(struct sock *sk, int us)
 {
-	if (us <= 4000 || us > TCP_RTO_MIN_US)
+	if (us <= TCP_TICK_US || us > TCP_RTO_MIN_US)
 		return -EINVAL;
 	inet_csk(sk)->icsk_rto_min_us = (uint32_t)us;
 	return 0;
+}
+
+/* The same bounds; longer than the standard delay is not for one socket to say. */
+static int set_delack_max(struct sock *sk, int us)
+{
+	struct sock_ext *ext;
+	int err;
+
+	if (us <= TCP_TICK_US || us > TCP_DELACK_MAX_US)
+		return -EINVAL;
+	err = sk_ext_get(sk, &ext);
+	if (!err)
+		ext->tcp_delack_max_us = (uint32_t)us;
+	return err;
 }
 
 static int set_notsent_lowat(struct sock *sk, int val)
@@ -278,6 +292,8 @@ static int set_int_option(struct sock *sk, int name, int val)
 		return set_rto_max(sk, val);
 	case XMIT_TCP_RTO_MIN_US:
 		return set_rto_min(sk, val);
+	case XMIT_TCP_DELACK_MAX_US:
+		return set_delack_max(sk, val);
 	case XMIT_TCP_NOTSENT_LOWAT:
 		return set_notsent_lowat(sk, val);
 	case XMIT_TCP_INQ:
@@ -383,6 +399,8 @@ static int get_int_option(struct sock *sk, int name, int *err)
 		return (int)(icsk->icsk_rto_max_us / 1000);
 	case XMIT_TCP_RTO_MIN_US:
 		return (int)icsk->icsk_rto_min_us;
+	case XMIT_TCP_DELACK_MAX_US:
+		return ext && ext->tcp_delack_max_us ? (int)ext->tcp_delack_max_us : TCP_DELACK_MAX_US;
 	case XMIT_TCP_NOTSENT_LOWAT:
 		return ext ? (int)ext->tcp_notsent_lowat : 0;
 	case XMIT_TCP_INQ:

@@ -400,10 +400,10 @@ static void skip_statement(struct checker *c)
 	}
 }
 
-/* The numbers behind the names of an assertion that does not hold. */
-static void fail_assertion(struct checker *c, const char *from)
+/* The numbers behind the names in what stands between `from` and here. */
+static void gather_numbers(const struct checker *c, const char *from, char *numbers, size_t most)
 {
-	char text[256], numbers[512], name[64];
+	char text[256], name[64];
 	size_t n = (size_t)(c->p - from), at = 0;
 	struct checker names = *c;
 
@@ -416,12 +416,32 @@ static void fail_assertion(struct checker *c, const char *from)
 			continue;
 		}
 		names.p += len;
-		if (!strncmp(name, "tcpi_", 5) || !strncmp(name, "SK_", 3) || variable(c, name))
-			at += (size_t)snprintf(numbers + at, at < sizeof(numbers) ? sizeof(numbers) - at : 0, " %s=%lld", name, (long long)named(c, name));
-		if (at >= sizeof(numbers))
+		if (!strncmp(name, "tcpi_", 5) || !strncmp(name, "SK_", 3) || variable(&names, name))
+			at += (size_t)snprintf(numbers + at, at < most ? most - at : 0, " %s=%lld", name, (long long)named(&names, name));
+		if (at >= most)
 			break;
 	}
-	run_fail(c->r, c->e->line, "assert %s\n#  %s", text, numbers);
+}
+
+static void fail_assertion(struct checker *c, const char *from)
+{
+	char numbers[512];
+
+	gather_numbers(c, from, numbers, sizeof(numbers));
+	run_fail(c->r, c->e->line, "assert %.*s\n#  %s", (int)(c->p - from < 255 ? c->p - from : 255), from, numbers);
+}
+
+/* print(tcpi_rtt): with -v, the numbers behind the names. */
+static void run_print(struct checker *c)
+{
+	const char *from = c->p;
+	char numbers[512];
+
+	skip_statement(c);
+	if (!c->r->config.verbose)
+		return;
+	gather_numbers(c, from, numbers, sizeof(numbers));
+	printf("#           %s\n", numbers);
 }
 
 static void run_assignment(struct checker *c)
@@ -456,7 +476,7 @@ static void run_statement(struct checker *c)
 		if (*c->p == ',')
 			skip_statement(c);
 	} else if (take(c, "print")) {
-		skip_statement(c);
+		run_print(c);
 	} else {
 		run_assignment(c);
 	}

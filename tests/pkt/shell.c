@@ -6,7 +6,7 @@
  *   echo value > /proc/sys/net/...        the same
  *   .../set_sysctls.py /proc/sys/...=v    the same
  *   path/file.sh                          the lines of that file (relative to the script)
- *   ip route change|replace ADDRESS ...   metrics of the route to the peer: mtu, advmss, initcwnd, initrwnd, window, rto_min
+ *   ip route change|replace ADDRESS ...   metrics of the route to the peer: mtu, advmss, initcwnd, initrwnd, window, rto_min, quickack
  *   ip link set dev tun0 mtu N            the device's MTU
  *   tc qdisc add|replace dev tun0 root K  the queueing discipline
  *   ethtool -K tun0 tso off|on ...        what the device can do: tso, gso, gro, sg, tx
@@ -132,6 +132,7 @@ static void change_route(struct shell *s, char **word, int n)
 	to.initrwnd = number_after(word, n, "initrwnd");
 	to.window = number_after(word, n, "window");
 	to.rto_min_ms = number_after(word, n, "rto_min");
+	to.quickack = number_after(word, n, "quickack");
 	if (xmit_route_del(s->r->net, &old) || xmit_route_add(s->r->net, &to))
 		snprintf(s->why, sizeof(s->why), "the route could not be changed");
 }
