@@ -160,16 +160,17 @@ static struct fate choose_fate(struct vnic_end *e, uint64_t ordinal, const struc
 	return f;
 }
 
-/* What lies in a descriptor: the pieces of its frame; their number, or -1. */
-static inline int read_descriptor(const struct vnic_desc *d, struct iovec *iov, uint32_t *len, struct xmit_offload *o)
+/* What lies in a descriptor: the pieces of its frame; their number, or -1.  *o is the descriptor's own, or is laid down in buf. */
+static inline int read_descriptor(const struct vnic_desc *d, struct iovec *iov, uint32_t *len, const struct xmit_offload **o, struct xmit_offload *buf)
 {
 	if (d->seg) {
 		*len = d->seg->header_len + d->seg->payload;
-		*o = d->seg->offload;
+		*o = &d->seg->offload;
 		return xmit_seg_iov(d->skb, d->seg, iov, FRAME_PIECES);
 	}
 	*len = xmit_skb_len(d->skb);
-	xmit_skb_offload(d->skb, o);
+	xmit_skb_offload(d->skb, buf);
+	*o = buf;
 	return xmit_skb_iov(d->skb, iov, FRAME_PIECES);
 }
 
@@ -177,9 +178,10 @@ uint64_t vnic_link_send(struct vnic_end *e, const struct vnic_desc *d, uint64_t 
 {
 	struct fate fate = {0};
 	struct iovec iov[FRAME_PIECES];
-	struct xmit_offload o;
+	struct xmit_offload buf;
+	const struct xmit_offload *o;
 	uint32_t len;
-	int n = read_descriptor(d, iov, &len, &o);
+	int n = read_descriptor(d, iov, &len, &o, &buf);
 	uint64_t ordinal = e->ordinal++, done, arrival;
 	bool overflow;
 
@@ -193,9 +195,9 @@ uint64_t vnic_link_send(struct vnic_end *e, const struct vnic_desc *d, uint64_t 
 	if (unlikely(overflow || fate.lost))
 		return done;
 	arrival = done + e->config.delay_ns + (fate.late ? e->config.reorder_delay_ns : 0);
-	launch_copy(e, iov, n, &o, arrival, fate.corrupt);
+	launch_copy(e, iov, n, o, arrival, fate.corrupt);
 	if (unlikely(fate.twice))
-		launch_copy(e, iov, n, &o, arrival, false);
+		launch_copy(e, iov, n, o, arrival, false);
 	return done;
 }
 
