@@ -239,19 +239,17 @@ void tcp_simple_retransmit(struct sock *sk)
 	unsigned mss = tcp_current_mss(sk);
 	/* A SYN with data is two skbs here, and was one packet. */
 	bool all = tp->syn_data && sk->sk_state == TCP_SYN_SENT;
-	uint32_t before;
 
 	if (all && !act && !tcp_activate(sk))
 		act = tp->active;
 	if (!act)
 		return;
-	before = tp->lost_out;
 	for (struct sk_buff *skb = tcp_rtx_queue_head(sk); skb; skb = rb_to_skb(rb_next(&skb->rbnode))) {
 		unsigned seg = tcp_skb_pcount(skb) > 1 ? tcp_skb_mss(skb) : skb->len;
 		if (seg > mss || all)
 			tcp_mark_skb_lost(sk, skb);
 	}
-	if (tp->lost_out == before)
+	if (!tp->lost_out) /* a lost probe has been marked already */
 		return;
 	if (!tcp_is_sack(tp))
 		tcp_limit_reno_sacks(sk);
