@@ -474,6 +474,71 @@ s.send(b"ab")
 s.send(b"!", socket.MSG_OOB)
 result(ask("urgent_byte"), ask("read", 9))
 
+# == urgent_received
+seen = []
+for inline in 0, 1:
+    for way in range(8):
+        s = connected()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, inline)
+        ask("urgent", b"ab!")
+        wait(s, select.POLLPRI)
+        seen += bits(s), number(s, 0x8905)
+        if way & 1:
+            seen.append(try_(s.recv, 1, socket.MSG_OOB))
+        if way & 2:
+            ask("send", b"cd")
+            until(lambda: unread(s) > 3, 0.3)
+        seen += s.recv(9, socket.MSG_PEEK), s.recv(9), number(s, 0x8905)
+        if way & 4 and (inline or way & 1):
+            ask("urgent", b"ef?")
+            until(lambda: unread(s) > 5, 0.3)
+        s.setblocking(False)
+        for i in range(4):
+            seen += try_(s.recv, 9), number(s, 0x8905)
+        seen.append(try_(s.recv, 1, socket.MSG_OOB))
+        ask("hang_up")
+        wait(s, 0x2000)
+        seen += try_(s.recv, 9), s.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE)
+result(seen)
+
+# == urgent_signal
+got = []
+signal.signal(signal.SIGURG, lambda *_: got.append(1))
+s = connected()
+fcntl.fcntl(s, fcntl.F_SETOWN, os.getpid())
+ask("urgent", b"!")
+until(lambda: got, 2)
+_, _, special = select.select([], [], [s], 2)
+result("SIGURG" if got else "none", special == [s])
+
+# == urgent_inherited
+l = socket.create_server((OWN, 0))
+l.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+l.setsockopt(socket.SOL_SOCKET, 42, 3)
+l.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 7)
+ask("knock", l.getsockname()[1], 1, 2)
+s, _ = l.accept()
+result(s.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE), s.getsockopt(socket.SOL_SOCKET, 42), s.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT))
+
+# == urgent_ignored
+s = connected()
+ask("urgent", b"ab!")
+wait(s, select.POLLPRI)
+ask("send", b"cd")
+until(lambda: unread(s) > 3, 0.3)
+seen = s.recv(9), s.recv(9)
+s.close()
+result(seen, ask("read", 1))
+
+# == peek_offset
+s = connected()
+s.setsockopt(socket.SOL_SOCKET, 42, 1)
+ask("send", b"abcdefg")
+until(lambda: unread(s) == 7)
+seen = [s.recv(2, socket.MSG_PEEK), s.recv(3, socket.MSG_PEEK), s.getsockopt(socket.SOL_SOCKET, 42), s.recv(2), s.recv(9, socket.MSG_PEEK)]
+s.setblocking(False)
+result(seen, try_(s.recv, 1, socket.MSG_PEEK), s.getsockopt(socket.SOL_SOCKET, 42))
+
 # == fault_unconnected
 to = struct.pack("=HH4s8x", socket.AF_INET, 9, socket.inet_aton(PEER))
 s = tcp()
