@@ -133,14 +133,6 @@ l.bind((OWN, 0))
 l.listen(1)
 result(ask("knock", l.getsockname()[1], 12, 0.5))
 
-# == msg_trunc
-s = connected()
-ask("send", b"abcdef")
-wait(s, select.POLLIN)
-into = bytearray(3)
-n = s.recv_into(into, 3, socket.MSG_TRUNC)
-result(n, bytes(into))
-
 # == urgent_unread
 s = connected()
 ask("urgent", b"ab!")
