@@ -106,7 +106,7 @@ static int cannot_hold(const struct object *o, int level, int name)
 		return -ENOPROTOOPT;
 	if (level == SOL_SOCKET && (name == SO_TIMESTAMPING || name == 65)) /* 65: SO_TIMESTAMPING_NEW */
 		return -ENOPROTOOPT; /* no stamp would ever come */
-	if (o->kind != OBJ_STREAM && level == SOL_SOCKET && name == SO_PEEK_OFF)
+	if (o->kind == OBJ_DGRAM && o->type == SOCK_DGRAM && o->protocol != IPPROTO_ICMP && level == SOL_SOCKET && name == SO_PEEK_OFF)
 		return -ENOPROTOOPT; /* some peeks are the placeholder's, some are trapped */
 	return 0;
 }

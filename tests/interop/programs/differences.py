@@ -149,6 +149,31 @@ ask("urgent", b"ef?")
 until(lambda: unread(s) > 1, 0.3)
 result(s.recv(9))
 
+# == urgent_spliced
+s = connected()
+ask("urgent", b"ab!")
+ask("send", b"cd")
+until(lambda: unread(s) == 5, 0.3)
+s.setblocking(False)
+r, w = os.pipe()
+os.splice(s.fileno(), w, 9)
+result(try_(os.splice, s.fileno(), w, 9))
+
+# == low_water_read
+s = connected()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 5)
+ask("send", b"ab")
+until(lambda: unread(s) == 2, 0.3)
+s.setblocking(False)
+result(unread(s), try_(s.recv, 9))
+
+# == urgent_inherited_late
+l = socket.create_server((OWN, 0))
+ask("knock", l.getsockname()[1], 1, 2)
+wait(l, select.POLLIN)
+l.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+result(l.accept()[0].getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE))
+
 # == urgent_mark_polled
 s = connected()
 ask("urgent", b"ab!")
