@@ -50,6 +50,8 @@ static int add_rules(scmp_filter_ctx ctx)
 		rc = trap_if(ctx, SCMP_SYS(sendto), SCMP_A3(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
 	if (!rc)
 		rc = trap_if(ctx, SCMP_SYS(recvfrom), SCMP_A4(SCMP_CMP_NE, 0, 0));
+	if (!rc) /* of a stream: discard, which the placeholder does not know */
+		rc = trap_if(ctx, SCMP_SYS(recvfrom), SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_TRUNC, MSG_TRUNC));
 	if (!rc) /* SIOC*: 0x89xx, and SIOCOUTQ which is a terminal's TIOCOUTQ */
 		rc = trap_if(ctx, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32 & ~UINT64_C(0xff), 0x8900));
 	if (!rc)

@@ -145,10 +145,10 @@ static int take(struct supervisor *sup, struct call *c, int flags, struct object
 	}
 }
 
-static void copy_timeouts(int from, int to)
+static void copy_options(int from, int to)
 {
-	static const int options[] = { SO_RCVTIMEO, SO_SNDTIMEO };
-	struct timeval tv;
+	static const int options[] = { SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_OOBINLINE, SO_PEEK_OFF };
+	struct timeval tv; /* room for an int, too */
 
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		socklen_t len = sizeof(tv);
@@ -195,8 +195,8 @@ static long hand_over(struct supervisor *sup, struct call *c, struct object *l, 
 	o->listener = NULL;
 	object_set_cookie(sup, o, fd);
 	set_sndbuf(fd, SNDBUF_FROM_PROGRAM);
-	if (l->has_timeouts)
-		copy_timeouts(c->dup, fd);
+	if (l->has_options)
+		copy_options(c->dup, fd);
 	if (c->req.data.args[1]) {
 		if (xmit_getpeername(sup->net, o->sfd, (struct sockaddr *)&peer, &len) < 0)
 			len = 0;

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * message.c - the trapped calls that carry data: sendto and recvfrom with an address, sends with a flag, and the four *msg calls.
+ * message.c - the trapped calls that carry data: sendto and recvfrom with an address, sends and receives with a flag, and the four *msg calls.
  *
  * Each copies between the caller's memory and one `struct message` in ours, and hands that to dgram.c; so a datagram that goes this way is
  * copied twice.  Streams come here only where AF_UNIX would do otherwise than TCP.  An address: TCP ignores the one given to a send and
  * returns none; the kernel would refuse it, or return the name of the placeholder's other end.  MSG_MORE and MSG_OOB: the pair would lose
  * them.  Such a send goes past the pair: what the program wrote there before is moved first, then the caller's memory is read straight
- * into the stack's.  Their other calls are continued.
+ * into the stack's.  MSG_TRUNC discards bytes of a stream, which AF_UNIX would give.  Their other calls are continued.
  * A call that must wait is run anew from the start: a datagram goes when all of it can, a stream's send remembers how much it has done.
  */
 #include "supervisor.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <linux/udp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -143,6 +145,44 @@ static long stream_recv(struct supervisor *sup, struct call *c, struct message *
 	return errno == EAGAIN ? call_again(c, flags, SO_RCVTIMEO) : -errno;
 }
 
+/* MSG_TRUNC of a stream: bytes are counted and not given. */
+static bool discards(const struct object *o, int flags)
+{
+	return o->kind == OBJ_STREAM && (flags & (MSG_TRUNC | MSG_OOB | MSG_ERRQUEUE)) == MSG_TRUNC;
+}
+
+/* Would the next read begin at the urgent mark?  None goes past it. */
+static bool mark_reached(int fd)
+{
+	int at = 0;
+
+	return ioctl(fd, SIOCATMARK, &at) == 0 && at;
+}
+
+/* Up to size bytes; c->done goes up by what is gone.  With MSG_PEEK they stay, and one look tells. */
+static long stream_discard(struct supervisor *sup, struct call *c, size_t size, int flags)
+{
+	ssize_t n = 0;
+
+	if (unconnected(c->obj))
+		return -ENOTCONN;
+	if (c->obj->state == ST_LINKED)
+		stream_pump(sup, c->obj);
+	while (c->done < size && !(c->done && mark_reached(c->dup))) {
+		n = recv(c->dup, sup->bounce, MIN(size - c->done, (size_t)BOUNCE_BYTES), (flags & MSG_PEEK) | MSG_DONTWAIT);
+		if (n > 0)
+			c->done += (size_t)n;
+		if (n <= 0 || (flags & MSG_PEEK))
+			break;
+	}
+	if (n < 0 && errno == EAGAIN && (!c->done || (flags & MSG_WAITALL))) {
+		long result = call_again(c, flags, SO_RCVTIMEO);
+		if (result == CALL_HOLD || !c->done)
+			return result;
+	}
+	return n < 0 && !c->done ? -errno : (long)c->done;
+}
+
 long message_recv(struct supervisor *sup, struct call *c, struct message *m, size_t size, int flags)
 {
 	m->data = sup->bounce;
@@ -179,6 +219,15 @@ long sys_recvfrom(struct supervisor *sup, struct call *c)
 	const uint64_t *a = (const uint64_t *)c->req.data.args;
 	struct message m;
 	struct iovec iov = { (void *)(uintptr_t)a[1], (size_t)a[2] };
+
+	if (discards(c->obj, (int)a[3])) {
+		socklen_t none = 0;
+		long n = stream_discard(sup, c, MIN((size_t)a[2], (size_t)SEND_MOST), (int)a[3]);
+		int failed = n >= 0 && a[4] && a[5] ? mem_write(sup, c, a[5], &none, sizeof(none)) : 0;
+		return failed ? failed : n;
+	}
+	if (!a[4])
+		return CALL_CONTINUE; /* MSG_TRUNC of a datagram */
 	long result = message_recv(sup, c, &m, (size_t)a[2], (int)a[3]);
 
 	if (result < 0)
@@ -259,6 +308,18 @@ static size_t total_len(const struct iovec *iov, size_t n)
 	return len;
 }
 
+static long discard_message(struct supervisor *sup, struct call *c, struct message *m, const struct iovec *iov, size_t n, int flags)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < n; i++)
+		size = MIN(size + MIN(iov[i].iov_len, (size_t)SEND_MOST), (size_t)SEND_MOST);
+	m->len = m->control_len = 0;
+	m->addr_len = 0;
+	m->flags = 0;
+	return stream_discard(sup, c, size, flags);
+}
+
 /* Control data that the program has room for; the rest is cut, whole headers only, and said so. */
 static size_t fit_control(struct message *m, size_t room)
 {
@@ -290,9 +351,10 @@ static long receive_one(struct supervisor *sup, struct call *c, uint64_t addr, i
 		return rc;
 	if (c->obj->kind == OBJ_STREAM && (flags & MSG_ERRQUEUE))
 		return -EAGAIN; /* always empty; the placeholder would wait */
-	if (c->obj->kind == OBJ_STREAM && !addr_given(&h))
+	if (c->obj->kind == OBJ_STREAM && !addr_given(&h) && !discards(c->obj, flags))
 		return unconnected(c->obj) ? -ENOTCONN : CALL_CONTINUE;
-	long result = message_recv(sup, c, &m, total_len(iov, h.msg_iovlen), flags);
+	long result = discards(c->obj, flags) ? discard_message(sup, c, &m, iov, h.msg_iovlen, flags)
+					      : message_recv(sup, c, &m, total_len(iov, h.msg_iovlen), flags);
 	if (result < 0)
 		return result;
 	rc = mem_scatter(sup, c, iov, h.msg_iovlen, m.data, m.len);

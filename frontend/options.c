@@ -2,8 +2,8 @@
 /*
  * options.c - names, options and ioctls: forwarded to the stack's socket, which knows and refuses them as Linux does.
  *
- * Few touch the placeholder too: the time-outs and SO_RCVLOWAT (reads of the program block there); never the buffer sizes, which are the
- * stack's affair.  SO_ERROR of a connection that died: the stack's code, but only while the placeholder's own error is still there, that is
+ * Few touch the placeholder too: the time-outs and SO_RCVLOWAT (reads of the program block there); SO_OOBINLINE and SO_PEEK_OFF of a stream touch
+ * nothing else; never the buffer sizes, which are the stack's affair.  SO_ERROR of a connection that died: the stack's code, but only while the placeholder's own error is still there, that is
  * until a read has reported it.  Of a socket that is gone from the stack the answers come from what was kept.
  *
  * The SIOCGIF* requests are answered by the stack on any socket, AF_UNIX too: the program's interfaces are the stack's.
@@ -82,6 +82,12 @@ static bool for_placeholder(int level, int name)
 	return name == SO_RCVTIMEO || name == SO_SNDTIMEO || name == SO_RCVTIMEO_64 || name == SO_SNDTIMEO_64 || name == SO_RCVLOWAT;
 }
 
+/* How a stream's bytes are read: the placeholder's affair altogether.  It has all of them, the urgent ones as such. */
+static bool placeholders_own(const struct object *o, int level, int name)
+{
+	return o->kind == OBJ_STREAM && level == SOL_SOCKET && (name == SO_OOBINLINE || name == SO_PEEK_OFF);
+}
+
 static int canonical(int level, int name)
 {
 	if (level == SOL_SOCKET && sizeof(long) == 8 && name == SO_RCVTIMEO_64)
@@ -100,8 +106,8 @@ static int cannot_hold(const struct object *o, int level, int name)
 		return -ENOPROTOOPT;
 	if (level == SOL_SOCKET && (name == SO_TIMESTAMPING || name == 65)) /* 65: SO_TIMESTAMPING_NEW */
 		return -ENOPROTOOPT; /* no stamp would ever come */
-	if (level == SOL_SOCKET && name == SO_PEEK_OFF)
-		return -ENOPROTOOPT; /* peeks are the placeholder's */
+	if (o->kind == OBJ_DGRAM && o->type == SOCK_DGRAM && o->protocol != IPPROTO_ICMP && level == SOL_SOCKET && name == SO_PEEK_OFF)
+		return -ENOPROTOOPT; /* some peeks are the placeholder's, some are trapped */
 	return 0;
 }
 
@@ -132,6 +138,10 @@ long sys_setsockopt(struct supervisor *sup, struct call *c)
 		rc = cannot_hold(o, level, name);
 	if (rc)
 		return rc;
+	if (placeholders_own(o, level, name)) {
+		o->has_options = true;
+		return setsockopt(c->dup, level, name, val, (socklen_t)len) < 0 ? -errno : 0;
+	}
 	move_on(sup, o);
 	if (o->sfd < 0)
 		return 0; /* netlink: there is nothing to set; gone from the stack: it has no effect any more */
@@ -139,7 +149,7 @@ long sys_setsockopt(struct supervisor *sup, struct call *c)
 		return -errno;
 	if (for_placeholder(level, name)) {
 		(void)setsockopt(c->dup, level, name, val, (socklen_t)len);
-		o->has_timeouts = true;
+		o->has_options = true;
 	}
 	if (level == SOL_SOCKET && name == SO_LINGER && len >= (int)sizeof(struct linger)) {
 		const struct linger *l = (const struct linger *)val;
@@ -216,6 +226,9 @@ long sys_getsockopt(struct supervisor *sup, struct call *c)
 		int err = take_error(sup, c);
 		len = MIN(len, (socklen_t)sizeof(err));
 		memcpy(val, &err, sizeof(err));
+	} else if (placeholders_own(o, level, name)) {
+		if (getsockopt(c->dup, level, name, val, &len) < 0)
+			return -errno;
 	} else if (o->sfd < 0) {
 		rc = kept_option(o, level, name, val);
 		if (rc < 0)
@@ -317,8 +330,8 @@ long sys_ioctl(struct supervisor *sup, struct call *c)
 		return ask_about_interface(sup, c, cmd);
 	if (!c->obj)
 		return CALL_CONTINUE;
-	if (cmd == SIOCATMARK)
-		return write_int(sup, c, 0);
+	if (cmd == SIOCATMARK && c->obj->kind == OBJ_STREAM)
+		return CALL_CONTINUE;
 	if (cmd == 0x8906 || cmd == 0x8907) /* SIOCGSTAMP, SIOCGSTAMPNS */
 		return -ENOENT;
 	if (cmd == SIOCETHTOOL)

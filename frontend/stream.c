@@ -15,6 +15,9 @@
  * and the other way: a FIN of the peer shuts our end for writing.  A reset must make the program see ECONNRESET, which AF_UNIX reports only
  * where an end closes with unread bytes: if there are none, one is written into the program's own end first.
  *
+ * Urgent data: the stack's socket has its urgent byte in line; at the mark it is sent to the program with MSG_OOB, by itself, and what the program is to
+ * see of it (SO_OOBINLINE, the mark, SIGURG) is AF_UNIX's affair.  A kernel whose AF_UNIX has no MSG_OOB loses the byte.
+ *
  * A closed connection is shut for sending and stays on the list `closing` until all is acknowledged (looked at every 10 ms), so that the
  * end of the command can wait for it; bytes that come meanwhile are answered with RST, as Linux does after a close.
  */
@@ -41,6 +44,7 @@ void stream_linked(struct supervisor *sup, struct object *o, int end)
 	o->up_blocked = o->down_blocked = false;
 	set_sndbuf(end, SNDBUF_TO_PROGRAM);
 	(void)setsockopt(end, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)); /* urgent bytes travel as ordinary ones */
+	(void)xmit_setsockopt(sup->net, o->sfd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)); /* where it is in the stream is what we ask */
 	source_add(sup, end, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, &o->src);
 	if (sup->config->walk && !sup->walk_cookie) {
 		socklen_t len = sizeof(o->trace_cookie);
@@ -68,6 +72,8 @@ void stream_stack_event(xmit_net *net, int fd, uint32_t events, void *ctx)
 	(void)net, (void)fd;
 	if (events & (XMIT_EPOLLIN | XMIT_EPOLLRDHUP | XMIT_EPOLLERR | XMIT_EPOLLHUP))
 		o->stack_in = true;
+	if (events & XMIT_EPOLLPRI)
+		o->urgent = true;
 	if (events & (XMIT_EPOLLERR | XMIT_EPOLLHUP))
 		o->stack_err = true;
 	if (events & (XMIT_EPOLLOUT | XMIT_EPOLLERR | XMIT_EPOLLHUP))
@@ -165,14 +171,34 @@ static size_t discard_or_block(struct object *o, size_t total)
 	return total;
 }
 
+/* Sends what xmit_recv_iov() has shown, k pieces, *total bytes; of the urgent byte, which comes first then, that alone.  Bytes taken, or -1. */
+static ssize_t send_down(struct supervisor *sup, struct object *o, struct iovec *iov, int k, size_t *total)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)k };
+	int at_mark = 0, flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	ssize_t n;
+
+	if (o->urgent)
+		(void)xmit_ioctl(sup->net, o->sfd, SIOCATMARK, &at_mark);
+	if (at_mark) {
+		iov[0].iov_len = 1;
+		msg.msg_iovlen = 1;
+		flags |= MSG_OOB;
+	}
+	*total = 0;
+	for (size_t i = 0; i < msg.msg_iovlen; i++)
+		*total += iov[i].iov_len;
+	n = sendmsg(o->end, &msg, flags);
+	return n < 0 && at_mark && errno == EOPNOTSUPP ? 1 : n;
+}
+
 static bool pump_down(struct supervisor *sup, struct object *o, bool *more)
 {
 	size_t budget = ROUND_BYTES;
 
 	while (o->stack_in && !o->down_done && !o->down_blocked && budget) {
 		struct iovec iov[RECV_PIECES];
-		struct msghdr msg = { .msg_iov = iov };
-		size_t total = 0;
+		size_t total;
 		int k = xmit_recv_iov(sup->net, o->sfd, iov, RECV_PIECES);
 
 		if (k == 0) {
@@ -187,10 +213,7 @@ static bool pump_down(struct supervisor *sup, struct object *o, bool *more)
 			stream_error(sup, o, errno);
 			return false;
 		}
-		for (int i = 0; i < k; i++)
-			total += iov[i].iov_len;
-		msg.msg_iovlen = (size_t)k;
-		ssize_t n = sendmsg(o->end, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send_down(sup, o, iov, k, &total);
 		size_t used = n >= 0 ? (size_t)n : discard_or_block(o, total);
 		if (n >= 0 && used < total)
 			o->down_blocked = true;
@@ -274,8 +297,8 @@ void stream_error(struct supervisor *sup, struct object *o, int error)
 
 	/* What had arrived before the error may still be read. */
 	while (!o->down_done && !o->down_blocked && (k = xmit_recv_iov(sup->net, o->sfd, iov, RECV_PIECES)) > 0) {
-		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)k };
-		ssize_t n = sendmsg(o->end, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		size_t total;
+		ssize_t n = send_down(sup, o, iov, k, &total);
 		if (n <= 0)
 			break;
 		xmit_recv_skip(sup->net, o->sfd, (size_t)n);

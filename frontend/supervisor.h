@@ -95,7 +95,8 @@ struct object {
 	bool stack_in, stack_err;      /* the stack may have bytes; it reported an error */
 	bool down_blocked, down_done;  /* no room in the pair; the peer's FIN was passed on */
 	bool linger0;                  /* SO_LINGER with 0 seconds: a close is a reset */
-	bool has_timeouts;             /* SO_RCVTIMEO or SO_SNDTIMEO was set: accepted sockets inherit */
+	bool urgent;                   /* the stack has told of urgent data: the next mark is looked for */
+	bool has_options;              /* SO_RCVTIMEO and its like were set on the placeholder: accepted sockets inherit */
 	uint32_t plug_bytes;           /* ST_CONNECTING: bytes that fill the pair */
 	uint32_t up_bytes;             /* stream offset of the next byte to the stack */
 	uint64_t seen_ns;              /* when the placeholder was reported readable */

@@ -120,21 +120,21 @@ static void put_error(struct sock *sk, struct msghdr_k *msg, struct sk_buff *skb
 			struct sockaddr_in6 in6;
 		} offender;
 	} e;
-	be32 offender = from_icmp(skb) ? serr->offender : ip_hdr(skb)->saddr;
-	bool v6 = sk->sk_family == AF_INET6;
+	bool v6 = sk->sk_family == AF_INET6, packet = has_packet(sk, skb);
+	be32 offender = !packet ? 0 : from_icmp(skb) ? serr->offender : ip_hdr(skb)->saddr;
 	size_t len = sizeof(e.ee) + (v6 ? sizeof(e.offender.in6) : sizeof(e.offender.in));
 
 	memset(&e, 0, sizeof(e));
 	e.ee = serr->ee;
-	if (has_packet(sk, skb) && v6) {
+	if (packet && v6) {
 		e.offender.in6.sin6_family = AF_INET6;
 		e.offender.in6.sin6_addr.s6_addr[10] = e.offender.in6.sin6_addr.s6_addr[11] = 0xff;
 		memcpy(&e.offender.in6.sin6_addr.s6_addr[12], &offender, sizeof(offender));
-	} else if (has_packet(sk, skb)) {
+	} else if (packet) {
 		e.offender.in.sin_family = AF_INET;
 		e.offender.in.sin_addr.s_addr = offender;
 	}
-	if (has_packet(sk, skb))
+	if (packet)
 		ip_cmsg_recv_packet(msg, sk, skb);
 	if (v6)
 		put_cmsg(msg, IPPROTO_IPV6, IPV6_RECVERR_CMSG, &e, len);

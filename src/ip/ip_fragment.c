@@ -127,6 +127,10 @@ static int do_fragment(struct net *net, struct sock *sk, struct sk_buff *skb, un
 		if (!frag)
 			return -ENOMEM;
 		left -= n;
+		if (off == hlen) { /* it is the first whose stations are told */
+			skb_shinfo(frag)->tx_flags = skb_shinfo(skb)->tx_flags;
+			skb_shinfo(frag)->tskey = skb_shinfo(skb)->tskey;
+		}
 		finish_header(frag, offset, left || (field & IP_MF), off == hlen);
 		off += n;
 		offset += n;

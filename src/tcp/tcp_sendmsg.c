@@ -208,10 +208,10 @@ static enum add_result skb_add_user_memory(struct send_call *c, struct sk_buff *
 		it->nr_segs--;
 		it->iov_offset = 0;
 	}
-	from = (uint8_t *)it->iov->iov_base + it->iov_offset;
-	piece = it->iov->iov_len - it->iov_offset;
 	if (unlikely(!it->iov->iov_base))
 		return ADDED_SHORT;
+	from = (uint8_t *)it->iov->iov_base + it->iov_offset;
+	piece = it->iov->iov_len - it->iov_offset;
 	bool merge = skb_can_coalesce(skb, from, c->zc);
 	if (!merge && si->nr_frags >= MAX_SKB_FRAGS)
 		return SKB_FULL;

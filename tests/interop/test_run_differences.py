@@ -122,6 +122,11 @@ class Peer:
     def fin(self):
         self.accept().shutdown(socket.SHUT_WR)
 
+    def hang_up(self):
+        """Closes; what is asked next is of the next connection."""
+        self.accept().close()
+        self.conn = None
+
     def reset(self):
         self.accept().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.conn.close()

@@ -404,6 +404,13 @@ static void datagrams_are_stamped_and_numbered(void **state)
 		assert_true(r.has_stamp);
 		assert_no_report(p.a, u);
 	}
+	/* Of several fragments the first. */
+	assert_int_equal(xmit_sendto(p.a, u, big, 4000, 0, (struct sockaddr *)&to, sizeof(to)), 4000);
+	sim_run(&p.s, SIM_MS);
+	struct report first = next_report(p.a, u, sizeof(got));
+	assert_int_equal(first.n, 14 + 1500);
+	assert_int_equal(first.ee.ee_data, 3);
+	assert_no_report(p.a, u);
 	xmit_close(p.a, u);
 }
 

@@ -89,6 +89,10 @@ static void zerocopy_states(void)
 	settle();
 	int d = X(accept4, l, NULL, NULL, SOCK_NONBLOCK);
 	note("accepted", "%d", get_int(d, SOL_SOCKET, ZEROCOPY));
+	show_state("accepted", d);
+	R("off", set_int(d, SOL_SOCKET, ZEROCOPY, 0));
+	R("sent", X(send, d, block, 10, MSG_ZEROCOPY));
+	completions("off", d);
 	done_with(d);
 	done_with(fd);
 	done_with(l);

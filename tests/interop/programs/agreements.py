@@ -474,6 +474,105 @@ s.send(b"ab")
 s.send(b"!", socket.MSG_OOB)
 result(ask("urgent_byte"), ask("read", 9))
 
+# == urgent_received
+seen = []
+for inline in 0, 1:
+    for way in range(8):
+        s = connected()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, inline)
+        ask("urgent", b"ab!")
+        wait(s, select.POLLPRI)
+        seen += bits(s), number(s, 0x8905)
+        if way & 1:
+            seen.append(try_(s.recv, 1, socket.MSG_OOB))
+        if way & 2:
+            ask("send", b"cd")
+            until(lambda: unread(s) > 3, 0.3)
+        seen += s.recv(9, socket.MSG_PEEK), s.recv(9), number(s, 0x8905)
+        if way & 4 and (inline or way & 1):
+            ask("urgent", b"ef?")
+            until(lambda: unread(s) > 5, 0.3)
+        s.setblocking(False)
+        for i in range(4):
+            seen += try_(s.recv, 9), number(s, 0x8905)
+        seen.append(try_(s.recv, 1, socket.MSG_OOB))
+        ask("hang_up")
+        wait(s, 0x2000)
+        seen += try_(s.recv, 9), s.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE)
+result(seen)
+
+# == urgent_signal
+got = []
+signal.signal(signal.SIGURG, lambda *_: got.append(1))
+s = connected()
+fcntl.fcntl(s, fcntl.F_SETOWN, os.getpid())
+ask("urgent", b"!")
+until(lambda: got, 2)
+_, _, special = select.select([], [], [s], 2)
+result("SIGURG" if got else "none", special == [s])
+
+# == urgent_inherited
+l = socket.create_server((OWN, 0))
+l.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+l.setsockopt(socket.SOL_SOCKET, 42, 3)
+l.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 7)
+ask("knock", l.getsockname()[1], 1, 2)
+s, _ = l.accept()
+result(s.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE), s.getsockopt(socket.SOL_SOCKET, 42), s.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT))
+
+# == urgent_ignored
+s = connected()
+ask("urgent", b"ab!")
+wait(s, select.POLLPRI)
+ask("send", b"cd")
+until(lambda: unread(s) > 3, 0.3)
+seen = s.recv(9), s.recv(9)
+s.close()
+result(seen, ask("read", 1))
+
+# == msg_trunc
+seen = []
+def discard(n, flags):
+    into = bytearray(3)
+    seen.append((try_(s.recv_into, into, n, flags), bytes(into)))
+s = connected()
+s.settimeout(None)
+ask("send", b"abcdefghij")
+until(lambda: unread(s) == 10)
+discard(3, socket.MSG_TRUNC)
+discard(2, socket.MSG_TRUNC | socket.MSG_PEEK)
+seen.append(try_(c, "recv", s.fileno(), None, 2, socket.MSG_TRUNC))
+seen.append(s.recv(9, socket.MSG_PEEK))
+into = bytearray(2)
+seen.append((s.recvmsg_into([into], 0, socket.MSG_TRUNC), bytes(into)))
+later = threading.Timer(0.2, lambda: ask("send", b"klmnop"))
+later.start()
+seen.append(c("recv", s.fileno(), None, 7, socket.MSG_TRUNC | socket.MSG_WAITALL))
+later.join()
+ask("urgent", b"qr!")
+wait(s, select.POLLPRI)
+seen.append(s.recv(1))
+seen.append(c("recv", s.fileno(), None, 99, socket.MSG_TRUNC))
+ask("send", b"st")
+until(lambda: s.recv(9, socket.MSG_PEEK) == b"st")
+seen.append(c("recv", s.fileno(), None, 99, socket.MSG_TRUNC))
+seen.append(c("recv", s.fileno(), None, 1, socket.MSG_TRUNC | socket.MSG_DONTWAIT))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 50000))
+seen.append(c("recv", s.fileno(), None, 1, socket.MSG_TRUNC))
+ask("fin")
+wait(s, 0x2000)
+seen.append(c("recv", s.fileno(), None, 1, socket.MSG_TRUNC))
+result(seen)
+
+# == peek_offset
+s = connected()
+s.setsockopt(socket.SOL_SOCKET, 42, 1)
+ask("send", b"abcdefg")
+until(lambda: unread(s) == 7)
+seen = [s.recv(2, socket.MSG_PEEK), s.recv(3, socket.MSG_PEEK), s.getsockopt(socket.SOL_SOCKET, 42), s.recv(2), s.recv(9, socket.MSG_PEEK)]
+s.setblocking(False)
+result(seen, try_(s.recv, 1, socket.MSG_PEEK), s.getsockopt(socket.SOL_SOCKET, 42))
+
 # == fault_unconnected
 to = struct.pack("=HH4s8x", socket.AF_INET, 9, socket.inet_aton(PEER))
 s = tcp()

@@ -133,35 +133,53 @@ l.bind((OWN, 0))
 l.listen(1)
 result(ask("knock", l.getsockname()[1], 12, 0.5))
 
-# == msg_trunc
+# == urgent_unread
 s = connected()
-ask("send", b"abcdef")
-wait(s, select.POLLIN)
-into = bytearray(3)
-n = s.recv_into(into, 3, socket.MSG_TRUNC)
-result(n, bytes(into))
+ask("urgent", b"ab!")
+ask("send", b"cd")
+until(lambda: unread(s) == 5, 0.3)
+result(unread(s))
 
-# == urgent_received
+# == urgent_again
 s = connected()
+ask("urgent", b"ab!")
+wait(s, select.POLLPRI)
+s.recv(9)
+ask("urgent", b"ef?")
+until(lambda: unread(s) > 1, 0.3)
+result(s.recv(9))
+
+# == urgent_spliced
+s = connected()
+ask("urgent", b"ab!")
+ask("send", b"cd")
+until(lambda: unread(s) == 5, 0.3)
+s.setblocking(False)
+r, w = os.pipe()
+os.splice(s.fileno(), w, 9)
+result(try_(os.splice, s.fileno(), w, 9))
+
+# == low_water_read
+s = connected()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 5)
 ask("send", b"ab")
-ask("urgent", b"!")
-until(lambda: unread(s) >= 3, 0.3)
-result(try_(s.recv, 1, socket.MSG_OOB), s.recv(9))
+until(lambda: unread(s) == 2, 0.3)
+s.setblocking(False)
+result(unread(s), try_(s.recv, 9))
 
-# == urgent_polled
+# == urgent_inherited_late
+l = socket.create_server((OWN, 0))
+ask("knock", l.getsockname()[1], 1, 2)
+wait(l, select.POLLIN)
+l.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+result(l.accept()[0].getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE))
+
+# == urgent_mark_polled
 s = connected()
-ask("urgent", b"!")
-wait(s, select.POLLPRI | select.POLLIN, 1)
+ask("urgent", b"ab!")
+wait(s, select.POLLPRI)
+s.recv(9)
 result(bits(s))
-
-# == urgent_signal
-got = []
-signal.signal(signal.SIGURG, lambda *_: got.append(1))
-s = connected()
-fcntl.fcntl(s, fcntl.F_SETOWN, os.getpid())
-ask("urgent", b"!")
-until(lambda: got, 0.5)
-result("SIGURG" if got else "none")
 
 # == zerocopy
 result(try_(tcp().setsockopt, socket.SOL_SOCKET, 60, 1))
@@ -183,7 +201,7 @@ result(try_(l.setsockopt, socket.IPPROTO_TCP, 23, 5), try_(tcp().setsockopt, soc
        try_(tcp().sendto, b"x", 0x20000000, (PEER, PORT)))
 
 # == no_option
-tries = {"SO_TIMESTAMPING": (1, 37), "SO_PEEK_OFF": (1, 42), "SO_INCOMING_CPU": (1, 49), "IP_RETOPTS": (0, 7), "IP_LOCAL_PORT_RANGE": (0, 51),
+tries = {"SO_TIMESTAMPING": (1, 37), "SO_INCOMING_CPU": (1, 49), "IP_RETOPTS": (0, 7), "IP_LOCAL_PORT_RANGE": (0, 51),
          "TCP_TX_DELAY": (6, 37)}
 result(*sorted({str(try_(tcp().setsockopt, level, option, 0)) for level, option in tries.values()}))
 
@@ -194,6 +212,9 @@ result(try_(lambda: struct.unpack("iii", tcp().getsockopt(socket.SOL_SOCKET, soc
 s = udp()
 drop = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
 result(try_(s.setsockopt, socket.SOL_SOCKET, 26, struct.pack("HxxxxxxQ", 1, ctypes.addressof(drop))))
+
+# == udp_peek_offset
+result(try_(udp().setsockopt, socket.SOL_SOCKET, 42, 0))
 
 # == udp_no_destination
 s = udp()
