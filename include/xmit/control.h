@@ -46,7 +46,7 @@ XMIT_API int xmit_neigh_del(xmit_dev *dev, struct in_addr addr);
 XMIT_API int xmit_sysctl_set(xmit_net *net, const char *name, const char *value, char *why, size_t why_len);
 XMIT_API int xmit_sysctl_get(xmit_net *net, const char *name, char *buf, size_t n); /**< length, as snprintf */
 
-/** Forgets what was learnt of other hosts from earlier connections (`ip tcp_metrics flush all`): Fast Open cookies. */
+/** Forgets what was learnt of other hosts from earlier connections (`ip tcp_metrics flush all`): round trips, windows, reordering, Fast Open cookies. */
 XMIT_API void xmit_tcp_metrics_flush(xmit_net *net);
 
 /** A counter by nstat's name ("TcpRetransSegs", "TcpExtTCPTimeouts"); 0 if unknown and *known (may be NULL) false. */

@@ -12,6 +12,7 @@
 #include "dev/softirq.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_input.h"
+#include "tcp/tcp_metrics.h"
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_user.h"
 #include "tcp/tcp_txstamp.h"
@@ -249,6 +250,7 @@ void tcp_exit(struct net *net)
 	if (!ns)
 		return;
 	tcp_ipv4_exit(net);
+	tcp_metrics_flush(net);
 	tcp_fastopen_exit(net);
 	kmem_cache_destroy(ns->active_cache);
 	net->tcp = NULL;

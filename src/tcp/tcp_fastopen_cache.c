@@ -13,7 +13,6 @@
 #include "tcp/tcp_fastopen_state.h"
 #include "dev/netdevice.h"
 #include "tcp/tcp_input.h"
-#include "xmit/control.h"
 
 enum { BLACKHOLE_DOUBLINGS = 6 };
 
@@ -90,8 +89,6 @@ void tcp_fastopen_cache_flush(struct net *net)
 	net_free(net, net->tcp->fastopen->cache);
 	net->tcp->fastopen->cache = NULL;
 }
-
-void xmit_tcp_metrics_flush(xmit_net *net) { tcp_fastopen_cache_flush(net); }
 
 /* --- the black hole ------------------------------------------------------------------------------------------------------------- */
 

@@ -193,6 +193,7 @@ static inline struct tcp_active *tcp_act(const struct sock *sk) { return tcp_sk(
 
 struct netns_tcp {
 	struct proto_mem mem;
+	struct tcp_metrics *metrics;         /* of destinations (tcp_metrics.c); NULL: nothing is remembered */
 	struct tcp_fastopen_state *fastopen; /* keys, what is known of servers (tcp_fastopen.c) */
 	struct inet_hashinfo *hashinfo;
 	struct kmem_cache *active_cache, *request_cache, *tw_cache, *bind_cache;
@@ -209,7 +210,7 @@ struct netns_tcp {
 	int32_t sysctl_tcp_keepalive_time, sysctl_tcp_keepalive_probes, sysctl_tcp_keepalive_intvl;
 	int32_t sysctl_tcp_fin_timeout, sysctl_tcp_tw_reuse, sysctl_tcp_max_tw_buckets, sysctl_tcp_max_orphans;
 	int32_t sysctl_tcp_reordering, sysctl_tcp_max_reordering, sysctl_tcp_frto, sysctl_tcp_recovery, sysctl_tcp_early_retrans;
-	int32_t sysctl_tcp_no_metrics_save, sysctl_tcp_slow_start_after_idle, sysctl_tcp_moderate_rcvbuf, sysctl_tcp_adv_win_scale;
+	int32_t sysctl_tcp_no_metrics_save, sysctl_tcp_no_ssthresh_metrics_save, sysctl_tcp_slow_start_after_idle, sysctl_tcp_moderate_rcvbuf, sysctl_tcp_adv_win_scale;
 	int32_t sysctl_tcp_app_win, sysctl_tcp_rfc1337, sysctl_tcp_stdurg, sysctl_tcp_thin_linear_timeouts, sysctl_tcp_autocorking;
 	int32_t sysctl_tcp_limit_output_bytes, sysctl_tcp_challenge_ack_limit, sysctl_tcp_invalid_ratelimit, sysctl_tcp_min_tso_segs;
 	int32_t sysctl_tcp_tso_win_divisor, sysctl_tcp_mtu_probing, sysctl_tcp_base_mss, sysctl_tcp_min_snd_mss, sysctl_tcp_workaround_signed_windows;

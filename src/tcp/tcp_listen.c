@@ -4,7 +4,7 @@
  *
  * Room: the accept queue must not be full.  When the SYN queue is, or net.ipv4.tcp_syncookies is 2, a SYN cookie goes out and nothing is
  * kept (tcp_syncookies.c); without cookies the SYN is dropped, and the last quarter of tcp_max_syn_backlog stays free for peers that
- * are known from before, of which we keep no record.  Else a request_sock is queued (inet_connection_sock.c) and its SYN-ACK
+ * are known from before (tcp_metrics.c).  Else a request_sock is queued (inet_connection_sock.c) and its SYN-ACK
  * sent.  The answer to that is tcp_minisocks.c's.
  *
  * Options: MSS (RFC 9293 3.7.1), window scale and timestamps with a per-peer offset (RFC 7323), SACK (RFC 2018), ECN (RFC 3168 6.1.1).
@@ -12,6 +12,7 @@
 #include "tcp/tcp_conn.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_md5.h"
+#include "tcp/tcp_metrics.h"
 
 /* The options of a SYN's IP header, as its answer and all that follows carry them; NULL: none, or no memory, and it goes without. */
 static struct ip_options_data *save_ip_options(struct net *net, const struct sk_buff *skb)
@@ -137,12 +138,13 @@ static void parse_syn(struct sock *sk, struct sk_buff *skb, bool cookie, struct 
 	opt->tstamp_ok = opt->saw_tstamp;
 }
 
-/* Without cookies: SYNs that are let in although the queue nears its bound would be those of proven peers. */
-static bool syn_backlog_reserved(const struct sock *sk)
+/* Without cookies, when the queue nears its bound: SYNs are let in only of peers whose address is known to be their own. */
+static bool syn_backlog_reserved(const struct sock *sk, const struct request_sock *req)
 {
 	const struct netns_tcp *ns = sk->sk_net->tcp;
 
-	return !ns->sysctl_tcp_syncookies && ns->sysctl_tcp_max_syn_backlog - inet_csk_reqsk_queue_len(sk) < ns->sysctl_tcp_max_syn_backlog >> 2;
+	return !ns->sysctl_tcp_syncookies && ns->sysctl_tcp_max_syn_backlog - inet_csk_reqsk_queue_len(sk) < ns->sysctl_tcp_max_syn_backlog >> 2 &&
+	       !tcp_peer_is_proven(sk->sk_net, req->loc_addr, req->rmt_addr);
 }
 
 /* Sends the answer to a SYN and keeps the request, or, with a cookie, does not.  Consumes req and dst. */
@@ -201,7 +203,7 @@ static enum skb_drop_reason conn_request(struct sock *sk, struct sk_buff *skb)
 	if (!dst)
 		goto free_req;
 	reason = SKB_DROP_REASON_TCP_REQQFULLDROP;
-	if (!cookie && !isn && syn_backlog_reserved(sk))
+	if (!cookie && !isn && syn_backlog_reserved(sk, req))
 		goto release_dst;
 	tcp_ecn_create_request(req, skb, sk, dst);
 	if (cookie) {

@@ -14,6 +14,7 @@
  */
 #include "tcp/tcp_conn.h"
 #include "tcp/tcp_fastopen.h"
+#include "tcp/tcp_metrics.h"
 
 /* --- events ---------------------------------------------------------------------------------------------------------- */
 
@@ -83,20 +84,12 @@ static bool first_syn_answered(const struct tcp_sock *tp)
 	return tp->rx_opt.saw_tstamp && tp->rx_opt.rcv_tsecr && tp->rx_opt.rcv_tsecr == (uint32_t)(tp->lsndtime_ns / NSEC_PER_MSEC);
 }
 
-/* The first congestion window, RFC 6928; RFC 6298 5.7 and RFC 5681 3.1 where the SYN or SYN-ACK had to be sent again. */
-static void init_cwnd_and_rto(struct sock *sk)
+/* The first congestion window, RFC 6928; RFC 5681 3.1 where the SYN or SYN-ACK had to be sent again. */
+static void init_cwnd(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	struct dst_entry *dst = __sk_dst_get(sk);
 
-	if (!tp->srtt_us) {
-		tp->rttvar_us = tp->mdev_us = tp->mdev_max_us = TCP_TIMEOUT_FALLBACK_US;
-		inet_csk(sk)->icsk_rto_us = TCP_TIMEOUT_FALLBACK_US;
-	}
-	/* What timeouts of the SYN made of it says nothing. */
-	tp->snd_ssthresh = dst && dst_metric(dst, RTAX_SSTHRESH) ? dst_metric(dst, RTAX_SSTHRESH) : (uint32_t)TCP_INFINITE_SSTHRESH;
-	if (dst && dst_metric(dst, RTAX_REORDERING))
-		tp->reordering = dst_metric(dst, RTAX_REORDERING);
 	tp->snd_cwnd = tp->total_retrans > 1 && !first_syn_answered(tp) ? 1 : tcp_init_cwnd(tp, dst);
 	tp->snd_cwnd_stamp_ns = sk->sk_net->now_ns;
 }
@@ -106,7 +99,8 @@ void tcp_init_transfer(struct sock *sk, struct sk_buff *skb)
 	(void)skb;
 	tcp_mtup_init(sk); /* the MSS follows with the first probe or change of the path (tests/pkt/pmtu/probing-begins.pkt) */
 	inet_csk(sk)->icsk_af_ops->rebuild_header(sk);
-	init_cwnd_and_rto(sk);
+	tcp_init_metrics(sk);
+	init_cwnd(sk);
 	tcp_init_congestion_control(sk);
 	tcp_init_buffer_space(sk);
 }
@@ -229,6 +223,7 @@ static enum close_step ack_changes_state(struct sock *sk, struct sk_buff *skb, c
 	case TCP_LAST_ACK:
 		if (tp->snd_una != tp->write_seq)
 			return STEP_ON;
+		tcp_update_metrics(sk);
 		tcp_done(sk);
 		return STEP_CONSUME;
 	default:

@@ -58,7 +58,7 @@ static void fixed_defaults(struct netns_tcp *ns)
 	ns->sysctl_tcp_reordering = 3;
 	ns->sysctl_tcp_max_reordering = TCP_MAX_REORDERING;
 	ns->sysctl_tcp_frto = 2;
-	ns->sysctl_tcp_recovery = 1;
+	ns->sysctl_tcp_recovery = ns->sysctl_tcp_no_ssthresh_metrics_save = 1;
 	ns->sysctl_tcp_early_retrans = 3;
 	ns->sysctl_tcp_slow_start_after_idle = ns->sysctl_tcp_moderate_rcvbuf = ns->sysctl_tcp_adv_win_scale = 1;
 	ns->sysctl_tcp_app_win = 31;
@@ -160,6 +160,7 @@ static const struct sysctl_entry tcp_table[] = {
 	ONE(tcp_recovery, 0, 255),
 	ONE(tcp_early_retrans, 0, 4),
 	ONE(tcp_no_metrics_save, 0, 255),
+	ONE(tcp_no_ssthresh_metrics_save, 0, 1),
 	ONE(tcp_slow_start_after_idle, 0, 255),
 	ONE(tcp_moderate_rcvbuf, 0, 255),
 	ONE(tcp_adv_win_scale, -31, 31),

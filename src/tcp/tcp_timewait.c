@@ -11,6 +11,7 @@
  */
 #include "tcp/tcp_conn.h"
 #include "tcp/tcp_md5.h"
+#include "tcp/tcp_metrics.h"
 
 static void tw_schedule(struct tcp_timewait_sock *tw, uint64_t after_ns)
 {
@@ -89,6 +90,7 @@ void tcp_time_wait(struct sock *sk, int substate, uint64_t timeo_ns)
 	} else {
 		NET_INC_STATS(sk->sk_net, TCPTimeWaitOverflow);
 	}
+	tcp_update_metrics(sk);
 	tcp_done(sk);
 }
 

@@ -11,7 +11,8 @@
  *   tc qdisc add|replace dev tun0 root K  the queueing discipline
  *   ethtool -K tun0 tso off|on ...        what the device can do: tso, gso, gro, sg, tx
  *   nstat | grep NAME                     fails if that counter is zero
- *   ip tcp_metrics flush, tc qdisc del, /tmp/sysctl_restore_*, sleep 0, true: nothing is to be done, each script has its own instance
+ *   ip tcp_metrics flush                  forgets what earlier connections left
+ *   tc qdisc del, /tmp/sysctl_restore_*, sleep 0, true: nothing is to be done, each script has its own instance
  *
  * As with a shell, the last command of a file decides whether it failed; of a block in a script each one does.
  */
@@ -139,7 +140,7 @@ static void change_route(struct shell *s, char **word, int n)
 
 static void run_ip(struct shell *s, char **word, int n)
 {
-	if (n >= 2 && !strcmp(word[1], "tcp_metrics")) {
+	if (n >= 3 && !strcmp(word[1], "tcp_metrics") && !strcmp(word[2], "flush")) {
 		xmit_tcp_metrics_flush(s->r->net);
 		return;
 	}
