@@ -3,8 +3,8 @@
  * options.c - names, options and ioctls: forwarded to the stack's socket, which knows and refuses them as Linux does.
  *
  * Few touch the placeholder too: the time-outs and SO_RCVLOWAT (reads of the program block there); SO_OOBINLINE and SO_PEEK_OFF of a stream touch
- * nothing else; never the buffer sizes, which are the stack's affair.  SO_ERROR of a connection that died: the stack's code, but only while the placeholder's own error is still there, that is
- * until a read has reported it.  Of a socket that is gone from the stack the answers come from what was kept.
+ * nothing else; never the buffer sizes, which are the stack's affair.  SO_ERROR of a connection that died: the stack's code, but only while the
+ * placeholder's own error is still there, that is until a read has reported it.  Of a socket that is gone from the stack the answers come from what was kept.
  *
  * The SIOCGIF* requests are answered by the stack on any socket, AF_UNIX too: the program's interfaces are the stack's.
  */
