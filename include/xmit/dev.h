@@ -231,6 +231,8 @@ struct xmit_packet_config {
 	/** Takes one packet, which it must copy or send before it returns.  0, or -EAGAIN: not now (xmit_packet_writable() later). */
 	int (*out)(void *ctx, const struct iovec *iov, int n, const struct xmit_offload *o);
 	void *ctx;
+	/** What out() took holds its sender back no longer, as with Linux's tun; else only when the instance is polled (small queues). */
+	bool orphan;
 };
 XMIT_API xmit_dev *xmit_packet_new(xmit_net *net, const struct xmit_packet_config *config);
 /** Queues a packet that came in, copied; it is handled in the next xmit_poll(). -1 with ENOBUFS (1,024 wait already) or ENOMEM. */

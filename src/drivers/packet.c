@@ -42,6 +42,8 @@ static void push_out(struct packet_dev *p)
 		}
 		if (err)
 			xmit_dev_count_tx_error(p->dev);
+		if (p->config.orphan)
+			xmit_skb_orphan(skb);
 		p->sent++;
 	}
 	if (p->sent != p->reaped)

@@ -62,23 +62,23 @@ uint32_t tcp_delack_max_us(const struct sock *sk)
 	return MIN(own, MAX(tcp_rto_min_us(sk), 2u * TCP_TICK_US) - TCP_TICK_US);
 }
 
+void tcp_bound_delack(struct sock *sk) { tcp_sk(sk)->delack_short = tcp_delack_max_us(sk) < TCP_DELACK_MIN_US; }
+
 /* The estimate for this ACK: never so long that the peer's RTO could suffer, at least the least. */
 static uint32_t bounded_ato(const struct sock *sk)
 {
 	const struct inet_connection_sock *icsk = inet_csk(sk);
-	uint32_t ato = icsk->icsk_ack.ato_us, most = 500000;
+	uint32_t ato = icsk->icsk_ack.ato_us, most = TCP_DELACK_MAX_US;
 
 	if (ato > TCP_DELACK_MIN_US) {
 		uint32_t rtt = tcp_sk(sk)->srtt_us >> 3;
-		if (inet_csk_in_pingpong_mode(sk) || (icsk->icsk_ack.pending & ICSK_ACK_PUSHED))
-			most = TCP_DELACK_MAX_US;
-		if (rtt) {
-			rtt = MAX(rtt, (uint32_t)TCP_DELACK_MIN_US);
-			most = MIN(most, rtt);
-		}
-		ato = MIN(ato, most);
+		if (rtt)
+			most = MAX(rtt, (uint32_t)TCP_DELACK_MIN_US);
+		ato = MIN(ato, MIN(most, tcp_delack_max_us(sk)));
+	} else if (unlikely(tcp_sk(sk)->delack_short)) {
+		ato = MIN(ato, tcp_delack_max_us(sk));
 	}
-	return PROVE_BREAKS("MUST-40") ? 900000 : PROVE_BREAKS("SHLD-18") ? 0 : MIN(ato, tcp_delack_max_us(sk));
+	return PROVE_BREAKS("MUST-40") ? 900000 : PROVE_BREAKS("SHLD-18") ? 0 : ato;
 }
 
 void tcp_send_delayed_ack(struct sock *sk)

@@ -171,6 +171,7 @@ struct tcp_sock {
 	uint32_t md5 : 1;               /* ext->md5: keys of TCP-MD5 */
 	uint32_t dup_ack_counter : 2;   /* duplicate ACKs sent, up to the three that are never compressed */
 	uint32_t fastopen_child : 1;    /* of a listener: made by a SYN with a Fast Open cookie, before the handshake was over */
+	uint32_t delack_short : 1;      /* tcp_delack_max_us() is below the usual delay: route or options ask for it */
 	uint32_t write_pending : 1;     /* a writer waits for the handshake: the ACK of the SYN-ACK will ride on its data */
 	uint8_t scaling_ratio;          /* payload that a byte of receive buffer holds, as segments were seen to have, 1/256; never 0 */
 	uint8_t keepalive_probes;       /* TCP_KEEPCNT, 0: the sysctl's */
@@ -344,6 +345,7 @@ void tcp_xmit_retransmit_queue(struct sock *sk);                  /* what recove
 void tcp_send_ack(struct sock *sk);
 void tcp_send_delayed_ack(struct sock *sk);
 uint32_t tcp_delack_max_us(const struct sock *sk); /* longest delay of an ACK: TCP_DELACK_MAX_US, below the least RTO */
+void tcp_bound_delack(struct sock *sk);            /* what that follows from has changed */
 uint32_t tcp_rto_min_us(const struct sock *sk);    /* of the route, the socket or the sysctl */
 void tcp_compressed_ack_sent(struct sock *sk, bool instead);      /* tcp_delack.c: an ACK goes out, tp->compressed stands */
 void tcp_send_fin(struct sock *sk);

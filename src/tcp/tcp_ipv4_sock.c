@@ -12,6 +12,7 @@ void sk_setup_caps(struct sock *sk, struct dst_entry *dst)
 {
 	sk_dst_set(sk, dst);
 	tcp_init_xmit_tso(sk);
+	tcp_bound_delack(sk);
 }
 
 static const struct ip_options_data *sock_options(const struct sock *sk) { return sk->sk_ext ? sk->sk_ext->inet_opt : NULL; }

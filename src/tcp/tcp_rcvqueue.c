@@ -57,24 +57,23 @@ bool tcp_try_coalesce(struct sock *sk, struct sk_buff *to, struct sk_buff *from)
 	return true;
 }
 
-/* Charges size bytes, making room if there is none.  False: the segment cannot be kept. */
-static bool try_rmem_schedule(struct sock *sk, struct sk_buff *skb, uint32_t size)
+static bool has_room(struct sock *sk, uint32_t size) { return likely((int64_t)sk->sk_rmem_alloc <= sk->sk_rcvbuf && sk_rmem_schedule(sk, size)); }
+
+/* Makes room for skb if it can. */
+static __attribute__((noinline)) bool make_room(struct sock *sk, struct sk_buff *skb)
 {
-	if (likely((int64_t)sk->sk_rmem_alloc <= sk->sk_rcvbuf && sk_rmem_schedule(sk, size)))
-		return true;
-	return tcp_prune_queue(sk, skb) >= 0 && sk_rmem_schedule(sk, size);
+	return tcp_prune_queue(sk, skb) >= 0 && sk_rmem_schedule(sk, skb->truesize);
 }
 
 /*
- * The same for a segment in order.  Linux's header prediction does not look at the buffer where the page that was reserved last has room (seen: a full
- * buffer takes a small segment more, every other time), and so do we.
+ * The buffer is full, and the next segment in order is here.  Linux's header prediction does not look at the buffer where the page that was reserved
+ * last has room (seen: a full buffer takes a small segment more, every other time), and so do we.
  */
-static bool room_in_order(struct sock *sk, struct sk_buff *skb)
+static __attribute__((noinline)) bool make_room_in_order(struct sock *sk, struct sk_buff *skb)
 {
-	if (unlikely((int64_t)sk->sk_rmem_alloc > sk->sk_rcvbuf && tcp_sk(sk)->pred_flags &&
-		     skb->truesize <= ((uint32_t)sk->sk_forward_alloc & (PAGE_SIZE - 1))))
+	if ((int64_t)sk->sk_rmem_alloc > sk->sk_rcvbuf && tcp_sk(sk)->pred_flags && skb->truesize <= ((uint32_t)sk->sk_forward_alloc & (PAGE_SIZE - 1)))
 		return true;
-	return try_rmem_schedule(sk, skb, skb->truesize);
+	return make_room(sk, skb);
 }
 
 /* Appends to the receive queue.  True: its bytes went to the tail's skb, the caller frees this one. */
@@ -263,7 +262,7 @@ static void data_queue_ofo(struct sock *sk, struct sk_buff *skb)
 	uint32_t seq = TCP_SKB_CB(skb)->seq, end_seq = TCP_SKB_CB(skb)->end_seq;
 
 	tcp_ecn_check_ce(sk, skb);
-	if (unlikely(!try_rmem_schedule(sk, skb, skb->truesize)) || PROVE_BREAKS("SHLD-31")) {
+	if (unlikely(!has_room(sk, skb->truesize) && !make_room(sk, skb)) || PROVE_BREAKS("SHLD-31")) {
 		NET_INC_STATS(net, TCPOFODrop);
 		data_ready(sk);
 		tcp_drop(sk, skb, SKB_DROP_REASON_PROTO_MEM);
@@ -328,7 +327,7 @@ static void data_in_order(struct sock *sk, struct sk_buff *skb)
 	/* With an empty queue the reader is up to date: one segment is always taken, else a small limit could stop the connection. */
 	if (skb_queue_empty(&sk->sk_receive_queue) && !sk_rmem_schedule(sk, skb->truesize)) {
 		sk_forced_mem_schedule(sk, skb->truesize);
-	} else if (unlikely(!room_in_order(sk, skb))) {
+	} else if (unlikely(!has_room(sk, skb->truesize) && !make_room_in_order(sk, skb))) {
 		/* The sender hears at once that nothing goes any more, whatever window was promised. */
 		inet_csk(sk)->icsk_ack.pending |= ICSK_ACK_NOMEM | ICSK_ACK_NOW;
 		inet_csk_schedule_ack(sk);

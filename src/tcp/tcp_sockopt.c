@@ -188,6 +188,7 @@ static int set_rto_min(struct sock *sk, int us)
 	if (us <= TCP_TICK_US || us > TCP_RTO_MIN_US)
 		return -EINVAL;
 	inet_csk(sk)->icsk_rto_min_us = (uint32_t)us;
+	tcp_bound_delack(sk);
 	return 0;
 }
 
@@ -200,9 +201,11 @@ static int set_delack_max(struct sock *sk, int us)
 	if (us <= TCP_TICK_US || us > TCP_DELACK_MAX_US)
 		return -EINVAL;
 	err = sk_ext_get(sk, &ext);
-	if (!err)
-		ext->tcp_delack_max_us = (uint32_t)us;
-	return err;
+	if (err)
+		return err;
+	ext->tcp_delack_max_us = (uint32_t)us;
+	tcp_bound_delack(sk);
+	return 0;
 }
 
 static int set_notsent_lowat(struct sock *sk, int val)

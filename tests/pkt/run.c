@@ -391,7 +391,7 @@ static int env_wait(void *ctx, xmit_net *net, uint64_t until_ns)
 static bool make_device(struct run *r)
 {
 	struct xmit_packet_config c = {.size = sizeof(c), .name = "tun0", .type = XMIT_DEV_NONE, .mtu = r->config.mtu,
-				       .features = XMIT_F_SG | XMIT_F_CSUM | XMIT_F_TSO | XMIT_F_RXCSUM | XMIT_F_COPIES, .out = capture, .ctx = r};
+				       .features = XMIT_F_SG | XMIT_F_CSUM | XMIT_F_TSO | XMIT_F_RXCSUM | XMIT_F_COPIES, .out = capture, .ctx = r, .orphan = true};
 	struct in_addr local = {htonl(r->config.local_ip)};
 
 	r->dev = xmit_packet_new(r->net, &c);

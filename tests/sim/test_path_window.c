@@ -117,6 +117,45 @@ static void acks_are_delayed_and_each_second_one_is_sent(void **state)
 	assert_int_equal(ack_of(ack), seq_of(nth_data(from, 0)) + PATH_MSS);
 }
 
+/* One byte comes while the receiver's n-th allocation from now fails.  How long until its ACK is on the wire, ms; 0: never, or it was not the ACK that
+ * found no memory (the byte was lost, or nothing failed). */
+static uint64_t ack_without_memory_ms(uint64_t n)
+{
+	struct xmit_memory before, after;
+	const struct frame *ack;
+
+	path_plain(SIM_MS);
+	sim_run(&p.s, SIM_SEC);
+	xmit_memory(p.b, &before);
+	unsigned from = p.n;
+	uint64_t sent = p.s.now_ns;
+	xmit_fail_allocation(p.b, n);
+	assert_int_equal(xmit_write(p.a, p.c, "x", 1), 1);
+	sim_run(&p.s, 10 * SIM_MS);
+	xmit_fail_allocation(p.b, 0);
+	xmit_memory(p.b, &after);
+	bool arrived = tp_of(p.b, p.d)->bytes_received == 1;
+	sim_run(&p.s, 400 * SIM_MS);
+	ack = nth_tcp(from, 0, false, PF_ACK);
+	uint64_t ms = arrived && after.failures > before.failures && ack ? (ack->time_ns - sent) / SIM_MS : 0;
+	assert_int_equal(drain(p.b, p.d), 1); /* whatever failed: the peer sent it again */
+	return ms;
+}
+
+/* The ACK that could not be made is not forgotten: the delayed-ACK timer tries again, before the peer's retransmission timer. */
+static void an_ack_without_memory_is_tried_again(void **state)
+{
+	unsigned late = 0;
+
+	for (uint64_t n = 1; n <= 12; n++) {
+		uint64_t ms = ack_without_memory_ms(n);
+		late += ms >= 190 && ms <= 204 && !count_of(p.a, "TcpRetransSegs");
+		if (n < 12)
+			path_end(state);
+	}
+	assert_in_range(late, 1, 12);
+}
+
 static void a_hole_is_told_by_sack(void **state)
 {
 	static char big[6 * PATH_MSS];
@@ -217,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_closed_window_is_probed), T(a_lost_window_update_does_not_stall), T(acks_are_delayed_and_each_second_one_is_sent),
+		T(an_ack_without_memory_is_tried_again),
 		T(a_hole_is_told_by_sack), T(a_duplicate_is_told_by_dsack), T(the_window_scales_and_grows_with_the_reader), T(no_silly_windows),
 	};
 
