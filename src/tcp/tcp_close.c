@@ -7,6 +7,7 @@
  * bounds: FIN_WAIT2 by tcp_fin_timeout (short ones as a timewait entry, which is smaller), the number of orphans by
  * tcp_max_orphans and their memory by tcp_mem, beyond which an orphan is reset.
  */
+#include "tcp/tcp_cong.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_user.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcp_conn.h - what the files that make and end connections share: the hash tables, bind buckets, the listener's queues.
- * Private to inet_hashtables.c, inet_bind.c, inet_connection_sock.c, tcp_listen.c, tcp_minisocks.c, tcp_timewait.c, tcp_state.c,
- * tcp_ipv4*.c, tcp_syncookies.c.
+ * tcp_conn.h - what the files that make and end connections share: a connection before it is one (request_sock) and after it was one
+ * (tcp_timewait_sock), the hash tables, bind buckets, the listener's queues.
  */
 #ifndef XMIT_TCP_TCP_CONN_H
 #define XMIT_TCP_TCP_CONN_H
@@ -14,6 +13,97 @@ enum {
 	INET_LHASH_SIZE = 64,
 	INET_TABLE_PERTURB = 256,      /* counters of the double-hash port choice, RFC 6056 3.3.4 */
 };
+
+/* --- what stands for a connection before and after it ------------------------------------------------------------------ */
+
+/* A connection in SYN_RECV: 1/4 the size of a sock.  First members as struct sock has them, so that both lie in one hash. */
+struct request_sock {
+	struct hlist_node hash;       /* same place as sk_node */
+	struct list_head queue_node;  /* in the listener's SYN queue (sk NULL, oldest first) or accept queue (sk set) */
+	struct net *net;
+	const struct proto *prot;
+	uint16_t family;
+	uint8_t state;                /* TCP_NEW_SYN_RECV, same place as sk_state */
+	uint8_t num_timeout;
+	uint32_t hashval;
+	struct sock *listener;        /* counted */
+	struct timer_list timer;
+	be32 loc_addr, rmt_addr;
+	be16 rmt_port, loc_port;
+	uint16_t num;
+	int iif;
+	uint32_t rcv_isn, snt_isn, rcv_nxt, ts_off, ts_recent;
+	uint32_t rsk_rcv_wnd, rsk_window_clamp;
+	uint64_t snt_synack_us;       /* first SYN-ACK, for the RTT */
+	uint32_t snt_tsval_first, snt_tsval_last; /* TSvals of our SYN-ACKs, as on the wire */
+	uint64_t trace_cookie;
+	uint32_t last_oow_ack_time_ms, mark, timeout_us, txhash;
+	uint16_t mss;                 /* peer's MSS option, clamped */
+	uint8_t snd_wscale : 4, rcv_wscale : 4;
+	uint8_t tstamp_ok : 1, sack_ok : 1, wscale_ok : 1, ecn_ok : 1, acked : 1, cookie_ts : 1, tfo_listener : 1, is_cookie : 1;
+	uint8_t num_retrans, tos;
+	uint8_t syn_tos;              /* of the SYN (tcp_reflect_tos) */
+	struct ip_options_data *opt;
+	struct saved_syn *saved_syn;  /* TCP_SAVE_SYN; the child takes it over */
+	uint64_t expires_ns;
+	struct sock *sk;              /* the child, once it is there: counted by the accept queue */
+};
+static inline struct request_sock *inet_reqsk(const struct sock *sk) { return (struct request_sock *)sk; }
+static_assert(offsetof(struct request_sock, state) == offsetof(struct sock, sk_state), "state is read through struct sock");
+static_assert(offsetof(struct request_sock, hashval) == offsetof(struct sock, sk_hash), "hash is read through struct sock");
+
+/* TIME_WAIT: likewise small, likewise in the same hash. */
+struct tcp_timewait_sock {
+	struct hlist_node hash;
+	struct hlist_node bind_node;  /* same place as sk_bind_node */
+	struct net *net;
+	const struct proto *prot;
+	uint16_t family;
+	uint8_t state;                /* TCP_TIME_WAIT */
+	uint8_t substate;             /* TCP_FIN_WAIT2 or TCP_TIME_WAIT */
+	uint32_t hashval;
+	struct inet_bind_bucket *tb;
+	struct timer_list timer;
+	be32 rcv_saddr, daddr;
+	be16 dport, sport;
+	uint16_t num;
+	int bound_dev_if;
+	uint8_t tos, rcv_wscale, accept_any;
+	uint8_t reuse : 1, reuseport : 1;
+	uint32_t rcv_nxt, snd_nxt, rcv_wnd, ts_offset, ts_recent, ts_recent_stamp_s, last_oow_ack_time_ms, mark, priority;
+	uint64_t entry_ns;            /* when the wait began */
+	struct tcp_md5_key *md5_key;  /* the peer's, a copy; NULL: none */
+};
+static_assert(offsetof(struct tcp_timewait_sock, state) == offsetof(struct sock, sk_state), "state is read through struct sock");
+static_assert(offsetof(struct tcp_timewait_sock, bind_node) == offsetof(struct sock, sk_bind_node), "bind list holds both");
+static inline struct tcp_timewait_sock *tcp_twsk(const struct sock *sk) { return (struct tcp_timewait_sock *)sk; }
+/* Not a full sock: only the members shared above may be looked at. */
+static inline bool sk_fullsock(const struct sock *sk) { return !(TCPF(sk->sk_state) & (TCPF(TCP_TIME_WAIT) | TCPF(TCP_NEW_SYN_RECV))); }
+
+enum tcp_tw_status { TCP_TW_SUCCESS, TCP_TW_RST, TCP_TW_ACK, TCP_TW_SYN };
+enum tcp_tw_status tcp_timewait_state_process(struct tcp_timewait_sock *tw, struct sk_buff *skb, const struct tcphdr *th, uint32_t *tw_isn);
+void inet_twsk_kill(struct tcp_timewait_sock *tw);
+/* Third ACK (or repeat of the SYN) for a request: the child, NULL (handled or dropped), or the listener's answer. */
+/* skb is not consumed; with NULL *reason says why it should now be dropped. */
+/* fastopen: sk is the child already (tcp_fastopen_server.c), and returned where the segment may go on to it. */
+struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_sock *req, bool fastopen, enum skb_drop_reason *reason);
+struct sock *tcp_create_openreq_child(const struct sock *sk, struct request_sock *req, struct sk_buff *skb);
+/* Gives skb to a child just made and drops the maker's reference of it.  As tcp_rcv_state_process: a reason: RST and drop are due. */
+enum skb_drop_reason tcp_child_process(struct sock *parent, struct sock *child, struct sk_buff *skb);
+void reqsk_put_unlink(struct request_sock *req);                /* out of the tables, freed */
+uint32_t secure_tcp_seq(struct net *net, be32 saddr, be32 daddr, be16 sport, be16 dport);        /* RFC 6528 */
+uint32_t secure_tcp_ts_off(struct net *net, be32 saddr, be32 daddr);
+uint64_t secure_ipv4_port_ephemeral(struct net *net, be32 saddr, be32 daddr, be16 dport);         /* RFC 6056 */
+uint32_t cookie_v4_init_sequence(struct net *net, const struct sk_buff *skb, uint16_t *mss);
+struct sock *cookie_v4_check(struct sock *sk, struct sk_buff *skb, enum skb_drop_reason *reason);
+/* TSval of a SYN-ACK with req->cookie_ts: the clock with the agreed options in its low bits; req->ts_off is still to be added. */
+uint32_t cookie_init_timestamp(const struct request_sock *req, uint32_t now_ms);
+int tcp_conn_request(struct sock *sk, struct sk_buff *skb);      /* a SYN for a listener; consumes */
+/* Takes over dst; NULL: routed anew.  foc: the Fast Open option, or NULL. */
+int tcp_v4_send_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req, const struct tcp_fastopen_cookie *foc);
+int inet_csk_reqsk_queue_len(const struct sock *sk);
+
+/* --- tables ------------------------------------------------------------------------------------------------------------- */
 
 /* A hash table whose nodes are the first member of their entries.  size is a power of two. */
 struct inet_table {

@@ -5,6 +5,8 @@
  * The SYN is charged to sk_wmem_queued and stands in the retransmit tree from the start; it never joins the write queue, so that data written
  * meanwhile queues behind it.  RFC 9293 3.10.1, 3.5; RFC 7323 2.2 (scale is offered in the SYN); RFC 3168 6.1.1.
  */
+#include "tcp/tcp_cong.h"
+#include "tcp/tcp_conn.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_md5.h"
 #include "tcp/tcp_output.h"

@@ -3,7 +3,7 @@
 #ifndef XMIT_TCP_TCP_INPUT_H
 #define XMIT_TCP_TCP_INPUT_H
 
-#include "tcp/tcp_internal.h"
+#include "tcp/tcp_cong.h"
 
 enum { /* unions of FLAG_* that several steps ask for */
 	FLAG_ACKED = FLAG_DATA_ACKED | FLAG_SYN_ACKED,

@@ -40,6 +40,11 @@ enum { /* tp->ecn_flags */ TCP_ECN_OK = 1, TCP_ECN_QUEUE_CWR = 2, TCP_ECN_DEMAND
 enum { /* tp->urg_data, above the urgent byte */ TCP_URG_VALID = 0x100, TCP_URG_NOTYET = 0x200, TCP_URG_READ = 0x400 };
 enum { /* sk_tsq_flags bits */ TSQ_THROTTLED = 1, TSQ_QUEUED = 2 };
 
+struct rate_sample;
+struct request_sock;
+struct tcp_congestion_ops;
+struct tcp_timewait_sock;
+
 struct tcp_sack_block { uint32_t start_seq, end_seq; };
 
 /* What was learnt from a segment's options, and what the connection agreed on. */
@@ -452,73 +457,6 @@ static inline uint32_t tcp_space_from_win(const struct sock *sk, uint32_t win)
 static inline int tcp_space(const struct sock *sk) { return tcp_win_from_space(sk, sk->sk_rcvbuf - (int)sk->sk_rmem_alloc); }
 static inline int tcp_full_space(const struct sock *sk) { return tcp_win_from_space(sk, sk->sk_rcvbuf); }
 
-/* --- tcp_cong.c, cong_*.c ------------------------------------------------------------------------------- */
-enum tcp_ca_event { CA_EVENT_TX_START, CA_EVENT_CWND_RESTART, CA_EVENT_COMPLETE_CWR, CA_EVENT_LOSS, CA_EVENT_ECN_NO_CE, CA_EVENT_ECN_IS_CE };
-enum { /* tcp_congestion_ops.flags */
-	TCP_CONG_NON_RESTRICTED = 1,  /* in tcp_allowed_congestion_control from the start */
-	TCP_CONG_NEEDS_ECN = 2,       /* ECN is asked for whatever tcp_ecn says, and every segment is ECT (RFC 8257) */
-	TCP_CONG_KEEPS_STATE = 4,     /* ca_priv describes the path: it stays attached while the connection is idle */
-};
-enum { /* in_ack_event */ CA_ACK_SLOWPATH = 1, CA_ACK_WIN_UPDATE = 2, CA_ACK_ECE = 4 };
-struct ack_sample { uint32_t pkts_acked; int32_t rtt_us; uint32_t in_flight; };
-/* One ACK's delivery-rate sample (tcp_rate.c); delivered / interval_us is the rate. */
-struct rate_sample {
-	uint64_t prior_mstamp_us;     /* when prior_delivered was counted; 0: no sample */
-	uint32_t prior_delivered;     /* tp->delivered when the newest segment acknowledged was sent */
-	uint32_t last_end_seq;        /* of that segment */
-	int32_t delivered;            /* segments delivered since; negative: no sample */
-	int64_t interval_us;          /* in this time, by the slower of sender and receiver; negative: no sample */
-	int64_t rtt_us;               /* this ACK's round trip; negative: none */
-	int32_t losses;               /* segments newly marked lost */
-	uint32_t acked_sacked;        /* segments newly delivered */
-	uint32_t prior_in_flight;     /* segments before this ACK */
-	bool is_app_limited, is_retrans, is_ack_delayed;
-};
-struct tcp_congestion_ops {
-	char name[16];
-	uint32_t flags;                                                /* TCP_CONG_* */
-	void (*init)(struct sock *sk);                                 /* ca_priv is zeroed */
-	void (*release)(struct sock *sk);
-	uint32_t (*ssthresh)(struct sock *sk);                         /* required: slow-start threshold after loss, segments */
-	void (*cong_avoid)(struct sock *sk, uint32_t ack, uint32_t acked); /* required unless cong_control */
-	void (*set_state)(struct sock *sk, uint8_t new_state);
-	void (*cwnd_event)(struct sock *sk, enum tcp_ca_event ev);
-	void (*in_ack_event)(struct sock *sk, uint32_t flags);
-	void (*pkts_acked)(struct sock *sk, const struct ack_sample *sample);
-	uint32_t (*min_tso_segs)(struct sock *sk);
-	void (*cong_control)(struct sock *sk, uint32_t ack, int flag, const struct rate_sample *rs);
-	uint32_t (*undo_cwnd)(struct sock *sk);                        /* required */
-	uint32_t (*sndbuf_expand)(struct sock *sk);
-	bool (*keeps_state)(const struct sock *sk);                    /* instead of TCP_CONG_KEEPS_STATE where it depends */
-	size_t (*get_info)(struct sock *sk, uint32_t ext, int *attr, void *info); /* TCP_CC_INFO: bytes written, at most TCP_CC_INFO_MAX */
-};
-enum { TCP_CC_INFO_MAX = 20 /* union tcp_cc_info of linux/inet_diag.h */, INET_DIAG_VEGASINFO = 3, INET_DIAG_DCTCPINFO = 9, INET_DIAG_BBRINFO = 16 };
-extern const struct tcp_congestion_ops tcp_reno, tcp_cubic, tcp_bbr, tcp_dctcp;
-/* Makes ca, which must outlive net, known by its name; 0, -EINVAL (a required function is missing), -EEXIST, -ENOSPC (TCP_CA_MAX). */
-int tcp_register_congestion_control(struct net *net, const struct tcp_congestion_ops *ca);
-int tcp_cong_init(struct net *net);                                /* registers those of the library */
-const struct tcp_congestion_ops *tcp_ca_find(const struct net *net, const char *name);
-/* Names in order of registration, blanks between them, into buf; those allowed to everybody, or all.  Bytes, as snprintf(). */
-int tcp_ca_names(const struct net *net, bool allowed_only, char *buf, size_t n);
-int tcp_set_allowed_congestion_control(struct net *net, const char *names); /* -ENOENT: one is not known, nothing changed */
-bool tcp_ca_keeps_state(const struct sock *sk);
-static inline void tcp_set_ect(struct sock *sk, uint8_t codepoint) { inet_sk(sk)->tos = (uint8_t)((inet_sk(sk)->tos & ~3u) | codepoint); }
-static inline bool tcp_ca_needs_ecn(const struct sock *sk) { return inet_csk(sk)->icsk_ca_ops->flags & TCP_CONG_NEEDS_ECN; }
-int tcp_set_congestion_control(struct sock *sk, const char *name); /* -ENOENT */
-void tcp_assign_congestion_control(struct sock *sk);
-void tcp_init_congestion_control(struct sock *sk);
-void tcp_cleanup_congestion_control(struct sock *sk);
-void tcp_ca_event(struct sock *sk, enum tcp_ca_event ev);
-void tcp_set_ca_state(struct sock *sk, uint8_t state);
-/* Slow start of `acked` segments, if that is the phase: how many are left for congestion avoidance; 0 also where the window is not the limit. */
-uint32_t tcp_slow_start_left(const struct sock *sk, uint32_t acked);
-void tcp_cong_avoid_ai(struct tcp_sock *tp, uint32_t w, uint32_t acked);
-uint32_t tcp_reno_ssthresh(struct sock *sk);
-uint32_t tcp_reno_undo_cwnd(struct sock *sk);
-void tcp_reno_cong_avoid(struct sock *sk, uint32_t ack, uint32_t acked);
-bool tcp_is_cwnd_limited(const struct sock *sk);
-void tcp_update_pacing_rate(struct sock *sk);
-
 /* --- tcp_rate.c, tcp_pacing.c, tcp_chrono.c -------------------------------------------------------------------------------- */
 void tcp_rate_skb_sent(struct sock *sk, struct sk_buff *skb);     /* skb, of the retransmit queue or about to join it, went out */
 void tcp_rate_skb_delivered(struct sock *sk, struct sk_buff *skb, struct rate_sample *rs); /* acknowledged or SACKed for the first time */
@@ -563,72 +501,7 @@ uint64_t tcp_probe0_when_us(const struct sock *sk, uint64_t max_when_us);
 uint64_t tcp_probe0_within_user_timeout(const struct sock *sk, uint64_t when_us); /* when_us, or sooner: not past TCP_USER_TIMEOUT */
 void tcp_check_probe_timer(struct sock *sk);
 
-/* --- tcp_ipv4.c, tcp_minisocks.c, tcp_syncookies.c, tcp_secure_seq.c, tcp_listen.c ------------------------------------------- */
-
-/* A connection in SYN_RECV: 1/4 the size of a sock.  First members as struct sock has them, so that both lie in one hash. */
-struct request_sock {
-	struct hlist_node hash;       /* same place as sk_node */
-	struct list_head queue_node;  /* in the listener's SYN queue (sk NULL, oldest first) or accept queue (sk set) */
-	struct net *net;
-	const struct proto *prot;
-	uint16_t family;
-	uint8_t state;                /* TCP_NEW_SYN_RECV, same place as sk_state */
-	uint8_t num_timeout;
-	uint32_t hashval;
-	struct sock *listener;        /* counted */
-	struct timer_list timer;
-	be32 loc_addr, rmt_addr;
-	be16 rmt_port, loc_port;
-	uint16_t num;
-	int iif;
-	uint32_t rcv_isn, snt_isn, rcv_nxt, ts_off, ts_recent;
-	uint32_t rsk_rcv_wnd, rsk_window_clamp;
-	uint64_t snt_synack_us;       /* first SYN-ACK, for the RTT */
-	uint32_t snt_tsval_first, snt_tsval_last; /* TSvals of our SYN-ACKs, as on the wire */
-	uint64_t trace_cookie;
-	uint32_t last_oow_ack_time_ms, mark, timeout_us, txhash;
-	uint16_t mss;                 /* peer's MSS option, clamped */
-	uint8_t snd_wscale : 4, rcv_wscale : 4;
-	uint8_t tstamp_ok : 1, sack_ok : 1, wscale_ok : 1, ecn_ok : 1, acked : 1, cookie_ts : 1, tfo_listener : 1, is_cookie : 1;
-	uint8_t num_retrans, tos;
-	uint8_t syn_tos;              /* of the SYN (tcp_reflect_tos) */
-	struct ip_options_data *opt;
-	struct saved_syn *saved_syn;  /* TCP_SAVE_SYN; the child takes it over */
-	uint64_t expires_ns;
-	struct sock *sk;              /* the child, once it is there: counted by the accept queue */
-};
-static inline struct request_sock *inet_reqsk(const struct sock *sk) { return (struct request_sock *)sk; }
-static_assert(offsetof(struct request_sock, state) == offsetof(struct sock, sk_state), "state is read through struct sock");
-static_assert(offsetof(struct request_sock, hashval) == offsetof(struct sock, sk_hash), "hash is read through struct sock");
-
-/* TIME_WAIT: likewise small, likewise in the same hash. */
-struct tcp_timewait_sock {
-	struct hlist_node hash;
-	struct hlist_node bind_node;  /* same place as sk_bind_node */
-	struct net *net;
-	const struct proto *prot;
-	uint16_t family;
-	uint8_t state;                /* TCP_TIME_WAIT */
-	uint8_t substate;             /* TCP_FIN_WAIT2 or TCP_TIME_WAIT */
-	uint32_t hashval;
-	struct inet_bind_bucket *tb;
-	struct timer_list timer;
-	be32 rcv_saddr, daddr;
-	be16 dport, sport;
-	uint16_t num;
-	int bound_dev_if;
-	uint8_t tos, rcv_wscale, accept_any;
-	uint8_t reuse : 1, reuseport : 1;
-	uint32_t rcv_nxt, snd_nxt, rcv_wnd, ts_offset, ts_recent, ts_recent_stamp_s, last_oow_ack_time_ms, mark, priority;
-	uint64_t entry_ns;            /* when the wait began */
-	struct tcp_md5_key *md5_key;  /* the peer's, a copy; NULL: none */
-};
-static_assert(offsetof(struct tcp_timewait_sock, state) == offsetof(struct sock, sk_state), "state is read through struct sock");
-static_assert(offsetof(struct tcp_timewait_sock, bind_node) == offsetof(struct sock, sk_bind_node), "bind list holds both");
-static inline struct tcp_timewait_sock *tcp_twsk(const struct sock *sk) { return (struct tcp_timewait_sock *)sk; }
-/* Not a full sock: only the members shared above may be looked at. */
-static inline bool sk_fullsock(const struct sock *sk) { return !(TCPF(sk->sk_state) & (TCPF(TCP_TIME_WAIT) | TCPF(TCP_NEW_SYN_RECV))); }
-
+/* --- tcp_ipv4.c, tcp_timewait.c, tcp_state.c ---------------------------------------------------------------------------------- */
 int tcp_v4_rcv(struct sk_buff *skb);
 int tcp_v4_err(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info);
 int tcp_v4_connect(struct sock *sk, const struct sockaddr_any *addr, socklen_t len);
@@ -636,35 +509,13 @@ void tcp_v4_mtu_reduced(struct sock *sk);
 /* RST in answer to skb; sk may be NULL (RFC 9293 3.5.2). */
 void tcp_v4_send_reset(const struct sock *sk, struct sk_buff *skb);
 void tcp_time_wait(struct sock *sk, int substate, uint64_t timeo_ns);
-enum tcp_tw_status { TCP_TW_SUCCESS, TCP_TW_RST, TCP_TW_ACK, TCP_TW_SYN };
-enum tcp_tw_status tcp_timewait_state_process(struct tcp_timewait_sock *tw, struct sk_buff *skb, const struct tcphdr *th, uint32_t *tw_isn);
-void inet_twsk_kill(struct tcp_timewait_sock *tw);
-/* Third ACK (or repeat of the SYN) for a request: the child, NULL (handled or dropped), or the listener's answer. */
-/* skb is not consumed; with NULL *reason says why it should now be dropped. */
-/* fastopen: sk is the child already (tcp_fastopen_server.c), and returned where the segment may go on to it. */
-struct sock *tcp_check_req(struct sock *sk, struct sk_buff *skb, struct request_sock *req, bool fastopen, enum skb_drop_reason *reason);
-struct sock *tcp_create_openreq_child(const struct sock *sk, struct request_sock *req, struct sk_buff *skb);
-/* Gives skb to a child just made and drops the maker's reference of it.  As tcp_rcv_state_process: a reason: RST and drop are due. */
-enum skb_drop_reason tcp_child_process(struct sock *parent, struct sock *child, struct sk_buff *skb);
-void reqsk_put_unlink(struct request_sock *req);                /* out of the tables, freed */
-uint32_t secure_tcp_seq(struct net *net, be32 saddr, be32 daddr, be16 sport, be16 dport);        /* RFC 6528 */
-uint32_t secure_tcp_ts_off(struct net *net, be32 saddr, be32 daddr);
-uint64_t secure_ipv4_port_ephemeral(struct net *net, be32 saddr, be32 daddr, be16 dport);         /* RFC 6056 */
-uint32_t cookie_v4_init_sequence(struct net *net, const struct sk_buff *skb, uint16_t *mss);
-struct sock *cookie_v4_check(struct sock *sk, struct sk_buff *skb, enum skb_drop_reason *reason);
-/* TSval of a SYN-ACK with req->cookie_ts: the clock with the agreed options in its low bits; req->ts_off is still to be added. */
-uint32_t cookie_init_timestamp(const struct request_sock *req, uint32_t now_ms);
-int tcp_conn_request(struct sock *sk, struct sk_buff *skb);      /* a SYN for a listener; consumes */
 void tcp_v4_do_rcv(struct sock *sk, struct sk_buff *skb);          /* a segment for a full sock, by state; consumes */
-/* Takes over dst; NULL: routed anew.  foc: the Fast Open option, or NULL. */
-int tcp_v4_send_synack(const struct sock *sk, struct dst_entry *dst, struct request_sock *req, const struct tcp_fastopen_cookie *foc);
 uint64_t tcp_fin_time_ns(const struct sock *sk);                  /* how long FIN_WAIT2 lasts for an orphan; tcp_state.c */
 /* The route of sk is dst (takes over the reference): what its device can is noted in sk_route_caps and the GSO limits. */
 void sk_setup_caps(struct sock *sk, struct dst_entry *dst);
 /* Tables, caches, secrets, registration with IP; -errno.  exit frees every sock, request and TIME_WAIT entry that is left. */
 int tcp_ipv4_init(struct net *net);
 void tcp_ipv4_exit(struct net *net);
-int inet_csk_reqsk_queue_len(const struct sock *sk);
 
 /* Records a TCP event or hop of sk over a range of sequence numbers of its stream. */
 static inline void tcp_trace(const struct sock *sk, enum trace_point point, uint32_t seq, uint32_t end_seq, uint32_t len)

@@ -9,6 +9,7 @@
  *
  * Options: MSS (RFC 9293 3.7.1), window scale and timestamps with a per-peer offset (RFC 7323), SACK (RFC 2018), ECN (RFC 3168 6.1.1).
  */
+#include "tcp/tcp_cong.h"
 #include "tcp/tcp_conn.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_md5.h"

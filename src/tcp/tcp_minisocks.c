@@ -9,6 +9,7 @@
  * place and waits in the accept queue.  It comes with two references: the user's (the accept queue's until then) and the maker's,
  * which tcp_child_process() drops.
  */
+#include "tcp/tcp_cong.h"
 #include "tcp/tcp_conn.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_md5.h"

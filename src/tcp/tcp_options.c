@@ -6,6 +6,7 @@
  * Everything is padded with NOPs so that each option's words are aligned.  RFC 9293 3.1, RFC 7323 (timestamps, window scale), RFC 2018 and
  * RFC 2883 (SACK, D-SACK).
  */
+#include "tcp/tcp_conn.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_md5.h"
 #include "tcp/tcp_output.h"

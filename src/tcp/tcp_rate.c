@@ -14,7 +14,7 @@
  *
  * The state of the flight is attached (tcp_active); the latest good sample stays in tcp_sock for TCP_INFO.
  */
-#include "tcp/tcp_internal.h"
+#include "tcp/tcp_cong.h"
 
 static uint64_t sent_us(const struct sk_buff *skb) { return skb->skb_mstamp_ns / NSEC_PER_USEC; }
 

@@ -5,6 +5,7 @@
  * Options that few sockets set live in sk_ext.  What this TCP does not have (repair, upper-layer protocols) answers as a Linux without
  * it does.  Other levels are handed to the address family (icsk_af_ops).
  */
+#include "tcp/tcp_cong.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_md5.h"
 #include "tcp/tcp_user.h"

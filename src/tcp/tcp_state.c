@@ -12,6 +12,7 @@
  * Data for a socket that will not be read any more is answered with RST (RFC 9293 3.6.1, RFC 2525 2.17).
  * Called by tcp_v4_do_rcv() and tcp_child_process(); the checks every segment passes first are tcp_validate_incoming()'s.
  */
+#include "tcp/tcp_cong.h"
 #include "tcp/tcp_conn.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_metrics.h"

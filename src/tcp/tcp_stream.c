@@ -7,6 +7,7 @@
  * no room sets SOCK_F_NOSPACE; tcp_check_space() wakes it once ACKs have freed a third.  A writer that found room but no memory, with nothing
  * in flight whose ACK could wake it, is woken by the probe timer.
  */
+#include "tcp/tcp_cong.h"
 #include "tcp/tcp_output.h"
 
 enum { SOCK_MIN_SNDBUF_BYTES = 4608, VM_WAIT_US = 200000 };

@@ -5,6 +5,7 @@
  *
  * Called by tcp_rcv_state_process().  What was read of a refused segment's options is undone.
  */
+#include "tcp/tcp_cong.h"
 #include "tcp/tcp_conn.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_md5.h"

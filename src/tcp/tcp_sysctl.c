@@ -8,6 +8,7 @@
  * fills, to 1/128, so that a hundred bulk connections fit.
  */
 #include "core/mem.h"
+#include "tcp/tcp_cong.h"
 #include "tcp/tcp_fastopen.h"
 #include "tcp/tcp_user.h"
 #include <stdio.h>

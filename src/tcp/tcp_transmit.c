@@ -9,6 +9,7 @@
  *
  * Calls icsk_af_ops->send_check and ->queue_xmit (I1).  RFC 9293 3.1 and 3.8.5 (urgent), RFC 3168 6.1 (ECN, the sender's half).
  */
+#include "tcp/tcp_cong.h"
 #include "tcp/tcp_md5.h"
 #include "tcp/tcp_output.h"
 #include "wire/ip.h"

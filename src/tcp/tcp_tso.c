@@ -7,6 +7,7 @@
  * yet) and tcp_gso_size how long each is.  All quotas (cwnd, packets_out, ...) count segments.  Cutting shares the frags and copies only what
  * lies in the linear area.
  */
+#include "tcp/tcp_cong.h"
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_txstamp.h"
 

@@ -5,7 +5,7 @@
  *
  * The peer is made of bare frames (wire_peer.h).
  */
-#include "tcp/tcp_internal.h"
+#include "tcp/tcp_conn.h"
 #include "test.h"
 #include "wire_peer.h"
 #include "xmit/trace.h"

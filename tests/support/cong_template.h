@@ -3,7 +3,7 @@
 #ifndef XMIT_TESTS_CONG_TEMPLATE_H
 #define XMIT_TESTS_CONG_TEMPLATE_H
 
-#include "tcp/tcp_internal.h"
+#include "tcp/tcp_cong.h"
 
 extern const struct tcp_congestion_ops tcp_template;
 

@@ -3,7 +3,7 @@
 #ifndef XMIT_TESTS_BBR_FIXTURE_H
 #define XMIT_TESTS_BBR_FIXTURE_H
 
-#include "tcp/tcp_internal.h"
+#include "tcp/tcp_cong.h"
 #include "test.h"
 
 enum { MSS = 1000, RTT_US = 40000, PATH_SEGS = 200 }; /* 200 segments of 1,000 bytes in 40 ms: 5 MB/s */

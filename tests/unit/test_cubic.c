@@ -3,7 +3,7 @@
  * test_cubic.c - CUBIC's integers against RFC 9438 in floating point: the curve after a loss, the Reno-friendly region, the decrease,
  * HyStart's two exits.  A flow of whole windows per round trip is imitated; nothing is sent.
  */
-#include "tcp/tcp_internal.h"
+#include "tcp/tcp_cong.h"
 #include "test.h"
 
 struct flow {

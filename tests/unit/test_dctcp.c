@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_dctcp.c - DCTCP's average and reduction against RFC 8257 section 3.3 in floating point; nothing is sent. */
-#include "tcp/tcp_internal.h"
+#include "tcp/tcp_cong.h"
 #include "test.h"
 
 static struct {

@@ -3,7 +3,7 @@
  * test_rate.c - delivery-rate samples against draft-cheng-iccrg-delivery-rate-estimation, by hand: segments are sent and acknowledged at given times;
  * nothing goes over a wire.
  */
-#include "tcp/tcp_internal.h"
+#include "tcp/tcp_cong.h"
 #include "test.h"
 
 enum { SEGS = 64 };

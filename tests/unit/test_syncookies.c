@@ -4,7 +4,7 @@
  * agreed on in the SYN is there again although nothing was kept; a made-up ACK is answered with RST.
  */
 #include "core/net.h"
-#include "tcp/tcp_internal.h"
+#include "tcp/tcp_conn.h"
 #include "test.h"
 #include "xmit/control.h"
 #include "xmit/socket.h"
