@@ -131,7 +131,7 @@ result("a part" if s.send(bytes(250000)) < 250000 else "all")
 l = tcp()
 l.bind((OWN, 0))
 l.listen(1)
-result(ask("knock", l.getsockname()[1], 12, 0.5))
+result(ask("knock", l.getsockname()[1], 12, 2.5))
 
 # == urgent_unread
 s = connected()
