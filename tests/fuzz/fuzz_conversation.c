@@ -46,7 +46,8 @@ struct conversation {
 	uint32_t edge;         /* right edge of the window that the host has offered */
 	bool host_isn_known, edge_known, opened_by_peer;
 	bool read_inexact;     /* urgent data, or bytes thrown away: positions are not known any more */
-	uint8_t wscale;        /* of the host's window */
+	uint8_t wscale;        /* of the host's window, if the peer's SYN says that it scales, too */
+	bool peer_scales, peer_may_not; /* so said a SYN of the peer's; both: it depends on which one the host believed */
 	uint64_t written, read;
 };
 static struct conversation conv[SLOTS];
@@ -102,10 +103,10 @@ static void check_payload(const struct conversation *c, uint32_t seq, const uint
 
 static void check_window(struct conversation *c, const uint8_t *tcp)
 {
-	unsigned shift = tcp[13] & WIRE_SYN ? 0 : c->wscale;
+	unsigned shift = tcp[13] & WIRE_SYN || !c->peer_scales ? 0 : c->wscale;
 	uint32_t edge = wire_get32(tcp + 8) + ((uint32_t)wire_get16(tcp + 14) << shift);
 
-	if (!(tcp[13] & WIRE_ACK) || (tcp[13] & WIRE_RST))
+	if (!(tcp[13] & WIRE_ACK) || (tcp[13] & WIRE_RST) || (c->peer_scales && c->peer_may_not))
 		return;
 	/* A window is never taken back (RFC 9293 3.8.6), but by what the scale rounds off. */
 	if (c->edge_known)
@@ -343,6 +344,24 @@ static unsigned put_stamp(struct conversation *c, uint8_t *o, int off)
 	return 12;
 }
 
+/* What a SYN of the peer's says of scaling.  Options that are not well formed may be read either way. */
+static void note_scaling(struct conversation *c, const uint8_t *o, unsigned n)
+{
+	bool scales = false;
+
+	for (unsigned at = 0; at < n && o[at];) {
+		unsigned len = o[at] == 1 ? 1 : at + 1 < n ? o[at + 1] : 0;
+
+		if (!len || (o[at] != 1 && len < 2) || at + len > n || (o[at] == 3 && (len != 3 || scales))) {
+			c->peer_scales = c->peer_may_not = true;
+			return;
+		}
+		scales |= o[at] == 3;
+		at += len;
+	}
+	*(scales ? &c->peer_scales : &c->peer_may_not) = true;
+}
+
 struct segment {
 	uint32_t seq, ack;
 	uint8_t flags, options[40];
@@ -365,6 +384,8 @@ static void say(struct conversation *c, const struct segment *s)
 	wire_put16(tcp + 14, s->window);
 	wire_put16(tcp + 18, s->urgent);
 	wire_fix_sums(f, n);
+	if (s->flags & WIRE_SYN)
+		note_scaling(c, s->options, s->options_len);
 	wire_input(&p, f, n);
 	if (s->flags & WIRE_URG)
 		c->read_inexact = true;
