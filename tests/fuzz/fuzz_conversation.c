@@ -49,6 +49,7 @@ struct conversation {
 	uint8_t wscale;        /* of the host's window, if the peer's SYN says that it scales, too */
 	bool peer_scales, peer_may_not; /* so said a SYN of the peer's; both: it depends on which one the host believed */
 	uint64_t written, read;
+	uint64_t refused;      /* segments that found no memory, of all connections, when this one's window was last shut for it */
 };
 static struct conversation conv[SLOTS];
 static struct wire_peer p;
@@ -108,7 +109,11 @@ static void check_window(struct conversation *c, const uint8_t *tcp)
 
 	if (!(tcp[13] & WIRE_ACK) || (tcp[13] & WIRE_RST) || (c->peer_scales && c->peer_may_not))
 		return;
-	/* A window is never taken back (RFC 9293 3.8.6), but by what the scale rounds off. */
+	/* A window is never taken back (RFC 9293 3.8.6), but by what the scale rounds off, or all of it, where bytes found no memory (as Linux). */
+	if (!wire_get16(tcp + 14) && ((struct net *)p.net)->mib.counter[MIB_TCPRcvQDrop] != c->refused) {
+		c->refused = ((struct net *)p.net)->mib.counter[MIB_TCPRcvQDrop];
+		c->edge = edge;
+	}
 	if (c->edge_known)
 		CHECK((int32_t)(edge - c->edge) > -(1 << c->wscale));
 	if (!c->edge_known || (int32_t)(edge - c->edge) > 0)
