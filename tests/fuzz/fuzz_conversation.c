@@ -114,9 +114,9 @@ static void check_window(struct conversation *c, const uint8_t *tcp)
 		c->refused = ((struct net *)p.net)->mib.counter[MIB_TCPRcvQDrop];
 		c->edge = edge;
 	}
-	if (c->edge_known)
+	if (c->edge_known && !(tcp[13] & WIRE_SYN)) /* a SYN may be the next connection's, between the same ports */
 		CHECK((int32_t)(edge - c->edge) > -(1 << c->wscale));
-	if (!c->edge_known || (int32_t)(edge - c->edge) > 0)
+	if (!c->edge_known || (tcp[13] & WIRE_SYN) || (int32_t)(edge - c->edge) > 0)
 		c->edge = edge;
 	c->edge_known = !(tcp[13] & WIRE_SYN);
 }
