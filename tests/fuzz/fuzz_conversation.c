@@ -45,7 +45,7 @@ struct conversation {
 	uint32_t acked;        /* what the peer has acknowledged */
 	uint32_t edge;         /* right edge of the window that the host has offered */
 	bool host_isn_known, edge_known, opened_by_peer;
-	bool read_inexact;     /* urgent data, or bytes thrown away: positions are not known any more */
+	bool read_inexact;     /* urgent data, bytes thrown away, a SYN with another number: positions are not known any more */
 	uint8_t wscale;        /* of the host's window, if the peer's SYN says that it scales, too */
 	bool peer_scales, peer_may_not; /* so said a SYN of the peer's; both: it depends on which one the host believed */
 	uint64_t written, read;
@@ -392,7 +392,7 @@ static void say(struct conversation *c, const struct segment *s)
 	if (s->flags & WIRE_SYN)
 		note_scaling(c, s->options, s->options_len);
 	wire_input(&p, f, n);
-	if (s->flags & WIRE_URG)
+	if ((s->flags & WIRE_URG) || ((s->flags & WIRE_SYN) && s->seq != c->peer_isn)) /* a crafted SYN may be the one that counts */
 		c->read_inexact = true;
 }
 
