@@ -19,7 +19,8 @@ static struct sk_buff *copy_for_wire(struct sk_buff *orig, enum mem_prio prio)
 {
 	if (PROVE_BREAKS("T3"))
 		return skb_copy(orig, MAX_TCP_HEADER, prio);
-	if (unlikely(skb_cloned(orig)))
+	/* What was cut off in front of linear bytes (an ACK of some, a probe that took them) leaves no place for aligned headers. */
+	if (unlikely(skb_cloned(orig) || ((uintptr_t)orig->data & 3)))
 		return pskb_copy(orig, MAX_TCP_HEADER, prio);
 	return skb_clone(orig, prio);
 }
