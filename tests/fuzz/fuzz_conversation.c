@@ -506,6 +506,8 @@ static void peer_crafts(struct conversation *c, struct fuzz_input *in)
 	s.urgent = bits & 0x20 ? (uint16_t)(s.payload + 1) : 0;
 	if (s.flags & WIRE_RST)
 		s.seq = bits & 0x40 ? c->t.acked : s.seq;
+	if (((struct net *)p.net)->mib.counter[MIB_SyncookiesSent]) /* what a cookie's echo says of scaling is up to who sends it */
+		c->peer_scales = c->peer_may_not = true;
 	say(c, &s);
 	if ((s.flags & WIRE_ACK) && (int32_t)(s.ack - c->acked) > 0 && (int32_t)(s.ack - c->t.rcv_nxt) <= 0)
 		c->acked = s.ack;
