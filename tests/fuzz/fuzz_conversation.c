@@ -106,12 +106,15 @@ static void check_window(struct conversation *c, const uint8_t *tcp)
 {
 	unsigned shift = tcp[13] & WIRE_SYN || !c->peer_scales ? 0 : c->wscale;
 	uint32_t edge = wire_get32(tcp + 8) + ((uint32_t)wire_get16(tcp + 14) << shift);
+	const uint64_t *mib = ((struct net *)p.net)->mib.counter;
 
 	if (!(tcp[13] & WIRE_ACK) || (tcp[13] & WIRE_RST) || (c->peer_scales && c->peer_may_not))
 		return;
+	if (mib[MIB_SyncookiesSent]) /* a cookie's connection scales if the echo that comes back says so, whatever the SYN said */
+		return;
 	/* A window is never taken back (RFC 9293 3.8.6), but by what the scale rounds off, or all of it, where bytes found no memory (as Linux). */
-	if (!wire_get16(tcp + 14) && ((struct net *)p.net)->mib.counter[MIB_TCPRcvQDrop] != c->refused) {
-		c->refused = ((struct net *)p.net)->mib.counter[MIB_TCPRcvQDrop];
+	if (!wire_get16(tcp + 14) && mib[MIB_TCPRcvQDrop] != c->refused) {
+		c->refused = mib[MIB_TCPRcvQDrop];
 		c->edge = edge;
 	}
 	if (c->edge_known && !(tcp[13] & WIRE_SYN)) /* a SYN may be the next connection's, between the same ports */
@@ -506,8 +509,6 @@ static void peer_crafts(struct conversation *c, struct fuzz_input *in)
 	s.urgent = bits & 0x20 ? (uint16_t)(s.payload + 1) : 0;
 	if (s.flags & WIRE_RST)
 		s.seq = bits & 0x40 ? c->t.acked : s.seq;
-	if (((struct net *)p.net)->mib.counter[MIB_SyncookiesSent]) /* what a cookie's echo says of scaling is up to who sends it */
-		c->peer_scales = c->peer_may_not = true;
 	say(c, &s);
 	if ((s.flags & WIRE_ACK) && (int32_t)(s.ack - c->acked) > 0 && (int32_t)(s.ack - c->t.rcv_nxt) <= 0)
 		c->acked = s.ack;
