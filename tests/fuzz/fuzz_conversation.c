@@ -570,6 +570,7 @@ static void host_accepts(void)
 	struct conversation *c = conversation_of(WIRE_TCP_PORT, ntohs(a.sin_port));
 	if (c && c->fd < 0) {
 		c->fd = fd;
+		c->written = c->read = 0; /* it may be the second between these ports */
 		c->host_isn = tcp_sk(sk_of(fd))->isn_snd; /* by a SYN cookie it is what the ACK says: the next lower number may pass as a lower MSS */
 	} else {
 		xmit_close(p.net, fd); /* of a conversation that is forgotten */
